@@ -1,0 +1,197 @@
+import { type Job, PgBoss, type Queue as QueueSettings } from 'pg-boss';
+import { connectionOptions } from '../platform/database.ts';
+import type { Logger } from '../platform/logging.ts';
+import { deadLetterQueueOf } from './dead-letters.ts';
+import type { Queue } from './messages.ts';
+
+/**
+ * The only place that knows pg-boss. A job carries a batch of messages, because a job costs the same
+ * whatever it carries. Claims are leases: a worker that dies gives its jobs back within seconds.
+ */
+
+/** Most messages in one job. */
+export const batchSizeMax = 100;
+/** Jobs fetched together, hence at most 2,000 messages handled in one transaction. */
+const jobsFetchedMax = 20;
+/** Polling is only the safety net for what NOTIFY does not announce: retries and expired leases. */
+const pollingSeconds = 1;
+/** A lease: longer than any handler may take, short enough that a dead worker's jobs come back soon. */
+const leaseSeconds = 10;
+const superviseSeconds = 2;
+const tenYearsSeconds = 315_360_000;
+/** Completed jobs, kept to look at. */
+const completedKeptSeconds = 3_600;
+const stopMsMax = 5_000;
+const complaintIntervalMs = 10_000;
+
+const schema = 'broker';
+const queues = ['payment-requests', 'payment-results'] as const satisfies Queue[];
+
+/** What one job carries; a dead letter's job also says why. */
+export interface JobData {
+  messages: unknown[];
+  dead_letter?: object;
+}
+
+/** One job to be: its queue and what it carries. */
+export interface Publication {
+  queue: string;
+  data: JobData;
+}
+
+/** One message as it came, and the job it came in. A job that is no batch arrives as one message. */
+export interface Delivery {
+  message: unknown;
+  jobId: string;
+}
+
+/** The connection of one service to the broker. */
+export class Broker {
+  readonly #boss: PgBoss;
+  readonly #supervisor: PgBoss;
+  readonly #log: Logger;
+  #complainedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param options.url connection string of the broker's role @param options.name of the service */
+  constructor(options: { url: string; name: string; log: Logger }) {
+    this.#log = options.log;
+    const connection = brokerConnection(options.url, options.name);
+    this.#boss = new PgBoss({
+      ...connection,
+      max: 3,
+      useListenNotify: true,
+      supervise: false,
+      instanceName: options.name,
+    });
+    // In an instance of its own: a pass that waits on a worker's connection would stop all redelivery.
+    this.#supervisor = new PgBoss({
+      ...connection,
+      max: 1,
+      query_timeout: 60_000,
+      statement_timeout: 55_000,
+      supervise: true,
+      superviseIntervalSeconds: superviseSeconds,
+      monitorIntervalSeconds: superviseSeconds,
+      maintenanceIntervalSeconds: 300,
+      registerInstance: false,
+    } as ConstructorParameters<typeof PgBoss>[0]);
+    for (const boss of [this.#boss, this.#supervisor]) {
+      boss.on('error', (error) => this.#complain(error));
+      boss.on('warning', ({ message }) => this.#log.debug({ warning: message }, 'broker warning'));
+    }
+  }
+
+  /** Connects. Rejects while the broker is away or not migrated; may then be called again. */
+  async start(): Promise<void> {
+    await this.#boss.start();
+    await this.#supervisor.start();
+  }
+
+  /** Publishes jobs, one statement and one NOTIFY a queue. When it rejects, they may have been published. */
+  async publish(publications: readonly Publication[]): Promise<void> {
+    const byQueue = Map.groupBy(publications, ({ queue }) => queue);
+    for (const [queue, jobs] of byQueue) {
+      await this.#boss.insert(
+        queue,
+        jobs.map(({ data }) => ({ data })),
+      );
+    }
+  }
+
+  /**
+   * Hands every batch of messages to the handler, and completes its jobs when that resolves. When it
+   * rejects they come again after one to five seconds, for as long as it takes.
+   */
+  async receive(queue: Queue, handler: (deliveries: Delivery[]) => Promise<void>): Promise<void> {
+    const options = {
+      batchSize: jobsFetchedMax,
+      burstWhenBatchFull: true,
+      pollingIntervalSeconds: pollingSeconds,
+      notifyPollingIntervalSeconds: pollingSeconds,
+    };
+    await this.#boss.work(queue, options, async (jobs: Job<unknown>[]) => {
+      try {
+        await handler(jobs.flatMap(toDeliveries));
+      } catch (error) {
+        this.#complain(error);
+        throw error;
+      }
+    });
+  }
+
+  /** Lets handlers end, gives up after five seconds. May be called twice, or before start. */
+  async stop(): Promise<void> {
+    const bosses = [this.#boss, this.#supervisor];
+    const stopped = Promise.allSettled(bosses.map((boss) => boss.stop({ timeout: stopMsMax - 1_000 })));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, stopMsMax);
+    });
+    await Promise.race([stopped, late]);
+    clearTimeout(timer);
+  }
+
+  /** An outage makes every poll fail: tell it once in a while. */
+  #complain(error: unknown): void {
+    if (performance.now() - this.#complainedAt < complaintIntervalMs) return;
+    this.#complainedAt = performance.now();
+    this.#log.warn({ err: error }, 'broker trouble, will be repeated');
+  }
+}
+
+function toDeliveries({ id, data }: Job<unknown>): Delivery[] {
+  const messages =
+    typeof data === 'object' && data !== null && 'messages' in data ? data.messages : undefined;
+  if (!Array.isArray(messages)) return [{ message: data, jobId: id }];
+  return messages.map((message) => ({ message, jobId: id }));
+}
+
+function brokerConnection(url: string, name: string) {
+  const { types: _types, ...connection } = connectionOptions(url, `tillbox ${name} broker`);
+  return { ...connection, schema, migrate: false, createSchema: false, schedule: false };
+}
+
+/**
+ * Installs or upgrades pg-boss's schema and the queues; the schema itself exists and belongs to the role in
+ * the URL. Safe to repeat. Called by `tillbox migrate` alone.
+ */
+export async function installBroker(url: string): Promise<void> {
+  const boss = new PgBoss({
+    ...brokerConnection(url, 'migrate'),
+    max: 1,
+    migrate: true,
+    supervise: false,
+    registerInstance: false,
+  });
+  boss.on('error', () => {});
+  await boss.start();
+  try {
+    for (const queue of queues) {
+      await putQueue(boss, deadLetterQueueOf(queue), {
+        retryLimit: 0,
+        retentionSeconds: tenYearsSeconds,
+        deleteAfterSeconds: tenYearsSeconds,
+      });
+      await putQueue(boss, queue, {
+        notify: true,
+        expireInSeconds: leaseSeconds,
+        // A fault that passes must never make a dead letter, however long it lasts.
+        retryLimit: 1_000_000,
+        retryDelay: 1,
+        retryBackoff: true,
+        retryDelayMax: 5,
+        retentionSeconds: tenYearsSeconds,
+        deleteAfterSeconds: completedKeptSeconds,
+        deadLetter: deadLetterQueueOf(queue),
+      });
+    }
+  } finally {
+    await boss.stop({ graceful: false });
+  }
+}
+
+async function putQueue(boss: PgBoss, name: string, settings: Omit<QueueSettings, 'name'>): Promise<void> {
+  await boss.createQueue(name, { ...settings, policy: 'standard', partition: true });
+  // createQueue leaves the settings of a queue that exists as they are.
+  await boss.updateQueue(name, settings);
+}

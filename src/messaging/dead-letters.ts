@@ -1,0 +1,37 @@
+import type { Queue } from './messages.ts';
+
+/** Why a message can never be processed. */
+export const deadLetterReasons = [
+  /** No message this queue carries: another type, a later version, or nothing recognisable. */
+  'unknown-type',
+  /** The right type, but a field is missing, of the wrong shape or out of range. */
+  'invalid-message',
+  /** A request that says something else about an order than the request or decision already recorded. */
+  'contradicts-decision',
+  /** A payment result about an order that is final with another status, user or amount. */
+  'contradicts-order',
+  /** A payment result for an order that does not exist. */
+  'unknown-order',
+] as const;
+export type DeadLetterReason = (typeof deadLetterReasons)[number];
+
+/**
+ * A message that can never be processed, with why and where from. It travels through the outbox of the
+ * service that refused it, in the transaction that kept the rest of its batch.
+ */
+export interface DeadLetter {
+  reason: DeadLetterReason;
+  /** What exactly is wrong, for an operator. */
+  detail: string;
+  /** The queue it came from, where redriving brings it back to. */
+  queue: Queue;
+  /** The pg-boss job it came in. */
+  jobId: string;
+  /** The message as it came, or the whole data of a job that was no batch. */
+  message: unknown;
+}
+
+/** The queue that keeps the dead letters of a queue. */
+export function deadLetterQueueOf(queue: Queue): `${Queue}-dead-letters` {
+  return `${queue}-dead-letters`;
+}

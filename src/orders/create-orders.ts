@@ -1,0 +1,94 @@
+import { v7 as uuidV7 } from 'uuid';
+import { toCloudEvent } from '../messaging/messages.ts';
+import { type Database, repeatSafely } from '../platform/database.ts';
+import { CodedError } from '../platform/errors.ts';
+import { GroupCommit } from '../platform/group-commit.ts';
+import { asCreated, isSameRequest, type Order, type OrderRequest } from './order.ts';
+import { findCreated, insertOrders, type NewOrder } from './store.ts';
+
+/** Orders inserted by one statement at most. */
+const batchSizeMax = 500;
+/** One being written while the next gathers. */
+const writesInFlightMax = 2;
+/** Beyond this the service takes seconds to catch up: refuse early instead. */
+const waitingMax = 4_000;
+
+/** What became of a request: the order as it was created, and whether that was an earlier request. */
+export interface Created {
+  order: Order;
+  replayed: boolean;
+}
+
+/**
+ * Step 1, create: the order, NEW, and its payment request in the outbox, in one transaction. Requests that
+ * arrive while a statement is in flight are inserted together by the next one.
+ */
+export class OrderCreation {
+  readonly #database: Database;
+  readonly #afterCommit: () => void;
+  readonly #groupCommit: GroupCommit<OrderRequest, Created | CodedError>;
+
+  /** @param options.afterCommit called when there are new rows in the outbox */
+  constructor(options: { database: Database; afterCommit: () => void }) {
+    this.#database = options.database;
+    this.#afterCommit = options.afterCommit;
+    const write = (requests: OrderRequest[]) => this.createOrders(requests);
+    this.#groupCommit = new GroupCommit({ write, batchSizeMax, writesInFlightMax, waitingMax });
+  }
+
+  /**
+   * Creates one order. The same idempotency key of a user with the same request answers the order that is
+   * there; with another request it throws `idempotency-key-reused`.
+   */
+  async create(request: OrderRequest): Promise<Created> {
+    const result = await this.#groupCommit.submit(request);
+    if (result instanceof CodedError) throw result;
+    return result;
+  }
+
+  /** Creates a batch of orders in one transaction, a result for each, in order. */
+  async createOrders(requests: readonly OrderRequest[]): Promise<(Created | CodedError)[]> {
+    const orders = requests.map(toNewOrder);
+    const createdAt = await repeatSafely(() => insertOrders(this.#database, orders));
+    if (createdAt.size > 0) this.#afterCommit();
+    const found =
+      createdAt.size === orders.length
+        ? []
+        : await findCreated(
+            this.#database,
+            orders.filter(({ id }) => !createdAt.has(id)),
+          );
+    const byId = new Map(found.map(({ order }) => [order.id, order]));
+    const byKey = new Map(
+      found.map(({ order, idempotencyKey }) => [`${order.userId} ${idempotencyKey}`, order]),
+    );
+    return requests.map((request, index) => {
+      const { id } = orders[index] as NewOrder;
+      const created = createdAt.get(id);
+      if (created !== undefined) return { order: newOrder(id, request, created), replayed: false };
+      const own = byId.get(id);
+      if (own !== undefined) return { order: asCreated(own), replayed: false };
+      const earlier = byKey.get(`${request.userId} ${request.idempotencyKey}`);
+      if (earlier === undefined) throw new Error('an order was neither inserted nor found');
+      return isSameRequest(earlier, request) ? { order: asCreated(earlier), replayed: true } : keyReused();
+    });
+  }
+}
+
+function toNewOrder(request: OrderRequest): NewOrder {
+  const { userId, amount, traceparent } = request;
+  const id = uuidV7();
+  const message = toCloudEvent({ type: 'payment.requested.v1', orderId: id, userId, amount, traceparent });
+  return { ...request, id, message };
+}
+
+function newOrder(id: string, request: OrderRequest, createdAt: Date): Order {
+  const { userId, amount, description } = request;
+  return { id, userId, amount, description, status: 'NEW', reason: null, createdAt, settledAt: null };
+}
+
+function keyReused(): CodedError {
+  const detail =
+    'This Idempotency-Key was used before for another order. Use a new key for a new order, or send the first request unchanged.';
+  return new CodedError('idempotency-key-reused', detail);
+}

@@ -1,0 +1,199 @@
+import type { CloudEvent } from '../messaging/messages.ts';
+import type { Queryable, Statement } from '../platform/database.ts';
+import type { Order, OrderStatus, Settlement } from './order.ts';
+
+/** All SQL of the orders service. Rows become orders here and nowhere else. */
+
+interface OrderRow {
+  id: string;
+  user_id: string;
+  amount: bigint;
+  description: string;
+  status: OrderStatus;
+  reason: string | null;
+  created_at: Date;
+  settled_at: Date | null;
+}
+
+const orderColumns = 'id, user_id, amount, description, status, reason, created_at, settled_at';
+
+function toOrder(row: OrderRow): Order {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    amount: row.amount,
+    description: row.description,
+    status: row.status,
+    reason: row.reason,
+    createdAt: row.created_at,
+    settledAt: row.settled_at,
+  };
+}
+
+/** A new order and the payment request it is announced with. */
+export interface NewOrder {
+  id: string;
+  userId: string;
+  amount: bigint;
+  description: string;
+  idempotencyKey: string | undefined;
+  message: CloudEvent;
+}
+
+// One statement, hence one transaction: each order and its outbox row, or neither. ON CONFLICT DO NOTHING:
+// an order that is there already, by id or by idempotency key, is left alone and not returned. Sorted, so
+// that two batches which share keys wait for each other instead of deadlocking.
+const insertOrdersStatement: Statement = {
+  name: 'orders_insert',
+  text: `
+    with input as (
+      select * from json_to_recordset($1) as input
+        (id uuid, user_id text, amount bigint, description text, idempotency_key text, message jsonb)
+    ), created as (
+      insert into orders.orders (id, user_id, amount, description, idempotency_key)
+      select id, user_id, amount, description, idempotency_key from input order by user_id, idempotency_key
+      on conflict do nothing
+      returning id, created_at
+    ), announced as (
+      insert into orders.outbox (queue, message)
+      select 'payment-requests', input.message from created join input using (id)
+    )
+    select id, created_at from created`,
+};
+
+/** Step 1 in SQL: inserts orders with their outbox rows; answers when each new one was created, by id. */
+export async function insertOrders(db: Queryable, orders: readonly NewOrder[]): Promise<Map<string, Date>> {
+  const input = orders.map(({ id, userId, amount, description, idempotencyKey, message }) => ({
+    id,
+    user_id: userId,
+    amount: amount.toString(),
+    description,
+    idempotency_key: idempotencyKey,
+    message,
+  }));
+  const rows = await db.query<{ id: string; created_at: Date }>(insertOrdersStatement, [
+    JSON.stringify(input),
+  ]);
+  return new Map(rows.map((row) => [row.id, row.created_at]));
+}
+
+const findCreatedStatement: Statement = {
+  name: 'orders_find_created',
+  text: `
+    select ${orderColumns}, idempotency_key from orders.orders where id = any($1::uuid[])
+    union
+    select ${orderColumns}, idempotency_key from orders.orders
+      where (user_id, idempotency_key) in (select * from unnest($2::text[], $3::text[]))`,
+};
+
+/** The orders that are there under these ids, or under these users' idempotency keys. */
+export async function findCreated(
+  db: Queryable,
+  wanted: readonly Pick<NewOrder, 'id' | 'userId' | 'idempotencyKey'>[],
+): Promise<{ order: Order; idempotencyKey: string | null }[]> {
+  const keyed = wanted.filter(({ idempotencyKey }) => idempotencyKey !== undefined);
+  const rows = await db.query<OrderRow & { idempotency_key: string | null }>(findCreatedStatement, [
+    wanted.map(({ id }) => id),
+    keyed.map(({ userId }) => userId),
+    keyed.map(({ idempotencyKey }) => idempotencyKey),
+  ]);
+  return rows.map((row) => ({ order: toOrder(row), idempotencyKey: row.idempotency_key }));
+}
+
+// Locked in the order of their ids before the update, so that two batches about the same orders wait for
+// each other instead of deadlocking. An order that is not NEW is not touched: a final status never changes.
+const settleOrdersStatement: Statement = {
+  name: 'orders_settle',
+  text: `
+    with input as (
+      select * from json_to_recordset($1) as input (order_id uuid, status text, reason text)
+    ), waiting as materialized (
+      select id from orders.orders
+       where id in (select order_id from input) and status = 'NEW' order by id for no key update
+    )
+    update orders.orders
+       set status = input.status, reason = input.reason, settled_at = now()
+      from waiting join input on input.order_id = waiting.id
+     where orders.id = waiting.id
+    returning orders.id`,
+};
+
+/** Step 6 in SQL: settles the orders that are NEW, answers their ids. */
+export async function settleOrders(db: Queryable, settlements: readonly Settlement[]): Promise<Set<string>> {
+  const input = settlements.map(({ orderId, status, reason }) => ({ order_id: orderId, status, reason }));
+  const rows = await db.query<{ id: string }>(settleOrdersStatement, [JSON.stringify(input)]);
+  return new Set(rows.map(({ id }) => id));
+}
+
+const findOrdersStatement: Statement = {
+  name: 'orders_find',
+  text: `select ${orderColumns} from orders.orders where id = any($1::uuid[])`,
+};
+
+/** The orders with these ids, in any order; one that does not exist is missing. */
+export async function findOrders(db: Queryable, ids: readonly string[]): Promise<Order[]> {
+  return (await db.query<OrderRow>(findOrdersStatement, [ids])).map(toOrder);
+}
+
+// Two statements rather than one with an optional condition, so that each has the plan it deserves. The
+// position is looked up by id, because a time in microseconds does not survive the way through a client.
+const afterPosition = `($2::uuid is null or
+      (created_at, id) < (select position.created_at, position.id from orders.orders position where id = $2))`;
+const listOrdersStatement: Statement = {
+  name: 'orders_list',
+  text: `
+    select ${orderColumns} from orders.orders
+     where user_id = $1 and ${afterPosition}
+     order by created_at desc, id desc limit $3`,
+};
+const listOrdersByStatusStatement: Statement = {
+  name: 'orders_list_by_status',
+  text: `
+    select ${orderColumns} from orders.orders
+     where user_id = $1 and ${afterPosition} and status = $4
+     order by created_at desc, id desc limit $3`,
+};
+
+/** A page of a user's orders, newest first; `after` is the id of the last order of the page before. */
+export async function listOrders(
+  db: Queryable,
+  page: { userId: string; status: OrderStatus | undefined; after: string | undefined; limit: number },
+): Promise<Order[]> {
+  const { userId, status, after, limit } = page;
+  const values = [userId, after ?? null, limit];
+  const rows =
+    status === undefined
+      ? await db.query<OrderRow>(listOrdersStatement, values)
+      : await db.query<OrderRow>(listOrdersByStatusStatement, [...values, status]);
+  return rows.map(toOrder);
+}
+
+// SKIP LOCKED: what another sweep is at, or a settlement, needs no second one. The wait doubles with each
+// request, so that a long backlog is not multiplied.
+const claimOverdueStatement: Statement = {
+  name: 'orders_claim_overdue',
+  text: `
+    with overdue as materialized (
+      select id from orders.orders
+       where status = 'NEW' and requested_at < now() - interval '1 second' * $1::int
+         and requested_at < now() - interval '1 second' * least($1::int * 2 ^ (request_count - 1), $2::int)
+       order by requested_at limit $3 for no key update skip locked
+    )
+    update orders.orders
+       set requested_at = now(), request_count = least(request_count + 1, 1000)
+      from overdue where orders.id = overdue.id
+    returning orders.id, orders.user_id, orders.amount`,
+};
+
+/** Marks orders that wait too long as requested again, in the caller's transaction, and answers them. */
+export async function claimOverdue(
+  db: Queryable,
+  limits: { overdueSeconds: number; backoffSecondsMax: number; limit: number },
+): Promise<Pick<Order, 'id' | 'userId' | 'amount'>[]> {
+  const rows = await db.query<Pick<OrderRow, 'id' | 'user_id' | 'amount'>>(claimOverdueStatement, [
+    limits.overdueSeconds,
+    limits.backoffSecondsMax,
+    limits.limit,
+  ]);
+  return rows.map((row) => ({ id: row.id, userId: row.user_id, amount: row.amount }));
+}

@@ -1,0 +1,34 @@
+import type { Outbox } from '../messaging/outbox.ts';
+import type { Database } from '../platform/database.ts';
+import { claimOverdue } from './store.ts';
+
+/** An order is overdue when its payment was requested so long ago. Normal is milliseconds. */
+const overdueSeconds = 30;
+/** The wait doubles with each request, up to this, so that a backlog is not multiplied. */
+const backoffSecondsMax = 600;
+/** Orders re-requested in one pass. */
+const sweptMax = 500;
+
+/**
+ * The sweep: requests the payment of orders again that stay NEW too long, from the orders database alone.
+ * Whatever was lost behind (a broker wiped or restored from yesterday), payments answers a request it has
+ * decided with the decision it recorded. Answers how many were requested again.
+ */
+export function sweepOrders(database: Database, outbox: Outbox): Promise<number> {
+  return database.transaction(async (tx) => {
+    const orders = await claimOverdue(tx, { overdueSeconds, backoffSecondsMax, limit: sweptMax });
+    const requests = orders.map(({ id, userId, amount }) => ({
+      type: 'payment.requested.v1' as const,
+      orderId: id,
+      userId,
+      amount,
+    }));
+    await outbox.add(tx, requests, []);
+    return orders.length;
+  });
+}
+
+/** Whether a pass took all it may, so that there is probably more. */
+export function sweptAll(count: number): boolean {
+  return count === sweptMax;
+}

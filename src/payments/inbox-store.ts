@@ -1,0 +1,96 @@
+import { messageId, type PaymentRequested } from '../messaging/messages.ts';
+import type { Statement, Transaction } from '../platform/database.ts';
+import type { PaymentRequest } from './decisions.ts';
+import { toJson } from './store.ts';
+
+/** The transactional inbox: the table payments.inbox and all SQL on it. */
+
+/** A request in the inbox that waits to be decided. */
+export interface InboxRequest extends PaymentRequest {
+  messageId: string;
+  jobId: string;
+}
+
+// Sorted by message id, so that two batches with common messages wait for each other instead of
+// deadlocking. A message that is there already is a duplicate: it is counted, and, because somebody may be
+// missing the answer, put back to be answered again from the decision recorded, never to be decided again.
+// One that differs from what is there is not touched and not returned.
+const receiveStatement: Statement = {
+  name: 'inbox_receive',
+  text: `
+    insert into payments.inbox as inbox (message_id, order_id, user_id, amount, traceparent, job_id, deliveries)
+    select message_id, order_id, user_id, amount, traceparent, job_id, deliveries
+      from json_to_recordset($1) as input (message_id uuid, order_id uuid, user_id text, amount bigint,
+                                           traceparent text, job_id text, deliveries integer)
+     order by message_id
+    on conflict (message_id) do update
+       set deliveries = inbox.deliveries + excluded.deliveries, processed_at = null
+     where (inbox.order_id, inbox.user_id, inbox.amount) = (excluded.order_id, excluded.user_id, excluded.amount)
+    returning message_id, deliveries`,
+};
+
+/** A message as received: `deliveries` counts its copies within the batch. */
+export interface ReceivedRequest {
+  request: PaymentRequested;
+  jobId: string;
+  deliveries: number;
+}
+
+/**
+ * Step 3 in SQL: stores requests, duplicates dropped. Answers the deliveries counted so far by message id;
+ * a request that differs from the one stored under its id is missing from the answer.
+ */
+export async function receiveRequests(
+  tx: Transaction,
+  received: readonly ReceivedRequest[],
+): Promise<Map<string, number>> {
+  const rows = received.map(({ request, jobId, deliveries }) => ({
+    message_id: messageId(request.orderId, request.type),
+    order_id: request.orderId,
+    user_id: request.userId,
+    amount: request.amount,
+    traceparent: request.traceparent,
+    job_id: jobId,
+    deliveries,
+  }));
+  const stored = await tx.query<{ message_id: string; deliveries: number }>(receiveStatement, [toJson(rows)]);
+  return new Map(stored.map(({ message_id, deliveries }) => [message_id, deliveries]));
+}
+
+// SKIP LOCKED: what another instance is deciding is its own.
+const claimStatement: Statement = {
+  name: 'inbox_claim',
+  text: `
+    select message_id, order_id, user_id, amount, traceparent, job_id from payments.inbox
+     where processed_at is null order by seq limit $1 for update skip locked`,
+};
+
+/** Claims up to `limit` waiting requests, in inbox order, until the transaction ends. */
+export async function claimRequests(tx: Transaction, limit: number): Promise<InboxRequest[]> {
+  const rows = await tx.query<{
+    message_id: string;
+    order_id: string;
+    user_id: string;
+    amount: bigint;
+    traceparent: string | null;
+    job_id: string;
+  }>(claimStatement, [limit]);
+  return rows.map((row) => ({
+    messageId: row.message_id,
+    orderId: row.order_id,
+    userId: row.user_id,
+    amount: row.amount,
+    traceparent: row.traceparent ?? undefined,
+    jobId: row.job_id,
+  }));
+}
+
+const markProcessedStatement: Statement = {
+  name: 'inbox_mark_processed',
+  text: 'update payments.inbox set processed_at = now() where message_id = any($1::uuid[])',
+};
+
+/** Marks claimed requests as processed. */
+export async function markProcessed(tx: Transaction, requests: readonly InboxRequest[]): Promise<void> {
+  await tx.query(markProcessedStatement, [requests.map((request) => request.messageId)]);
+}

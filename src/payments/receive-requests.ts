@@ -1,0 +1,70 @@
+import type { Delivery } from '../messaging/broker.ts';
+import type { DeadLetter } from '../messaging/dead-letters.ts';
+import { messageId, parseMessage, toCloudEvent } from '../messaging/messages.ts';
+import type { Outbox } from '../messaging/outbox.ts';
+import type { Database } from '../platform/database.ts';
+import { type ReceivedRequest, receiveRequests } from './inbox-store.ts';
+
+/** What one batch of deliveries came to. */
+export interface Received {
+  /** Messages now in the inbox, new or again. */
+  stored: number;
+  /** Deliveries of messages that were there already. */
+  duplicates: number;
+  deadLetters: readonly DeadLetter[];
+}
+
+/**
+ * Step 3, receive: the messages of a batch go into the inbox and what can never be processed into the dead
+ * letters, in one transaction. Only when it has committed are the batch's jobs completed; delivered again,
+ * the same messages are duplicates.
+ */
+export async function receiveDeliveries(
+  database: Database,
+  outbox: Outbox,
+  deliveries: readonly Delivery[],
+): Promise<Received> {
+  const { received, deadLetters: unreadable } = readRequests(deliveries);
+  return database.transaction(async (tx) => {
+    const stored = await receiveRequests(tx, received);
+    const contradictions = received
+      .filter(({ request }) => !stored.has(messageId(request.orderId, request.type)))
+      .map(contradiction);
+    const deadLetters = [...unreadable, ...contradictions];
+    await outbox.add(tx, [], deadLetters);
+    const first = [...stored.values()].filter((count) => count === 1).length;
+    return { stored: stored.size, duplicates: deliveries.length - deadLetters.length - first, deadLetters };
+  });
+}
+
+/** Parses a batch; equal copies of a message become one with a count, since a row is written once. */
+function readRequests(deliveries: readonly Delivery[]) {
+  const received = new Map<string, ReceivedRequest>();
+  const deadLetters: DeadLetter[] = [];
+  for (const delivery of deliveries) {
+    const { jobId } = delivery;
+    const parsed = parseMessage('payment-requests', delivery.message);
+    if (!parsed.ok) {
+      deadLetters.push({
+        ...delivery,
+        queue: 'payment-requests',
+        reason: parsed.reason,
+        detail: parsed.detail,
+      });
+      continue;
+    }
+    const request = parsed.message;
+    const copy = received.get(request.orderId);
+    if (copy === undefined) received.set(request.orderId, { request, jobId, deliveries: 1 });
+    else if (copy.request.userId === request.userId && copy.request.amount === request.amount) {
+      copy.deliveries += 1;
+    } else deadLetters.push(contradiction({ request, jobId }));
+  }
+  return { received: [...received.values()], deadLetters };
+}
+
+function contradiction({ request, jobId }: Pick<ReceivedRequest, 'request' | 'jobId'>): DeadLetter {
+  const detail = `another request about order ${request.orderId} was received before, for another user or amount`;
+  const message = toCloudEvent(request);
+  return { message, jobId, queue: 'payment-requests', reason: 'contradicts-decision', detail };
+}

@@ -1,0 +1,175 @@
+import pg from 'pg';
+import type { Logger } from './logging.ts';
+import { isConnectionFailure, isOutcomeUnknown, isRetryable } from './postgres-errors.ts';
+
+/** One SQL statement. The name prepares it on the server, and says in errors and statistics which it was. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Where statements run: the database itself (each its own transaction) or a transaction. */
+export interface Queryable {
+  /** Runs one statement with bound values. `bigint` columns arrive as BigInt, times as Date. */
+  query<Row extends object>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>;
+}
+
+/** A transaction under way, as a function receives it that must share its caller's. */
+export interface Transaction extends Queryable {
+  readonly inTransaction: true;
+}
+
+/** What each connection may take; every wait has an end. Milliseconds. */
+const limits = {
+  /** Until a connection is there. Short: a request waits for it, and the gateway gives up before 3 s. */
+  connectMs: 2_000,
+  /** Until a statement ends, as the server counts. */
+  statementMs: 7_000,
+  /** The same as this side counts, for a server that does not answer at all. */
+  queryMs: 8_000,
+  /** Waiting for a row somebody else holds; below statementMs, so that the cause has its own SQLSTATE. */
+  lockMs: 5_000,
+  /** A paused process gives up its locks after this. Longer than the relay's call to the broker. */
+  idleInTransactionMs: 10_000,
+};
+
+/** Retries of a transaction that lost to another one; each waits up to `retryMs` × attempt. */
+const attemptsMax = 5;
+const retryMs = 20;
+
+/**
+ * Connections to one service's database, and the only way to it. Statements are prepared, connections are
+ * limited in number, and every wait has a limit.
+ */
+export class Database implements Queryable {
+  readonly #pool: pg.Pool;
+
+  /**
+   * @param options.url connection string of the role that does the work
+   * @param options.name shown in pg_stat_activity
+   * @param options.connectionsMax most connections held at once
+   */
+  constructor(options: { url: string; name: string; connectionsMax: number; log: Logger }) {
+    this.#pool = new pg.Pool({
+      ...connectionOptions(options.url, options.name),
+      max: options.connectionsMax,
+    });
+    // An idle connection that dies is replaced at the next use; without a listener it would end the process.
+    this.#pool.on('error', (error) => options.log.debug({ err: error }, 'idle database connection lost'));
+  }
+
+  async query<Row extends object>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    const result = await this.#pool.query<Row>({ ...statement, values: [...values] });
+    return result.rows;
+  }
+
+  /**
+   * Runs `work` in one READ COMMITTED transaction and commits. When it lost to another transaction
+   * (deadlock, serialization, lock timeout) it is rolled back and run again, a few times, with jitter; so
+   * `work` must do nothing but SQL, or what is safe to repeat.
+   */
+  async transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#transactionOnce(work);
+      } catch (error) {
+        if (attempt >= attemptsMax || !isRetryable(error)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * retryMs * attempt));
+      }
+    }
+  }
+
+  async #transactionOnce<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    const client = await this.#pool.connect();
+    const tx: Transaction = {
+      inTransaction: true,
+      query: async <Row extends object>(statement: Statement, values: readonly unknown[] = []) =>
+        (await client.query<Row>({ ...statement, values: [...values] })).rows,
+    };
+    let broken: Error | undefined;
+    // A connection that dies while checked out says so here, and in the statement under way.
+    const onError = (error: Error) => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      await client.query('begin');
+      const result = await work(tx);
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      if (isConnectionFailure(error) || isQueryTimeout(error)) broken ??= error as Error;
+      if (broken === undefined) {
+        await client.query('rollback').catch((rollbackError: Error) => {
+          broken = rollbackError;
+        });
+      }
+      throw error;
+    } finally {
+      client.off('error', onError);
+      // A client in an unknown state is closed, never handed to the next caller.
+      client.release(broken);
+    }
+  }
+
+  /** Resolves when the server answers. Rejects with the reason otherwise. */
+  async ping(): Promise<void> {
+    await this.#pool.query('select 1');
+  }
+
+  /** Ends all connections, those in use after their statement. */
+  async close(): Promise<void> {
+    if (!this.#pool.ending) await this.#pool.end();
+  }
+}
+
+/**
+ * Runs what is safe to repeat until it succeeds, a few times: after a lost connection it may have happened
+ * already, and repeating finds that out. When it gives up it throws the error that says most: one that
+ * leaves the outcome unknown rather than one of a later attempt that never began.
+ */
+export async function repeatSafely<Result>(work: () => Promise<Result>): Promise<Result> {
+  let uncertain: unknown;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (isOutcomeUnknown(error)) uncertain ??= error;
+      const repeatable = isRetryable(error) || isConnectionFailure(error);
+      // A timeout of seconds has used up the caller's patience already.
+      if (!repeatable || isQueryTimeout(error) || attempt >= attemptsMax) throw uncertain ?? error;
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * retryMs * attempt));
+    }
+  }
+}
+
+/** The options every connection of ours is opened with, whoever opens it. */
+export function connectionOptions(url: string, name: string) {
+  return {
+    connectionString: url,
+    application_name: name,
+    connectionTimeoutMillis: limits.connectMs,
+    query_timeout: limits.queryMs,
+    statement_timeout: limits.statementMs,
+    lock_timeout: limits.lockMs,
+    idle_in_transaction_session_timeout: limits.idleInTransactionMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    // Idle connections stay: opening one costs a Postgres process.
+    idleTimeoutMillis: 0,
+    types: { getTypeParser },
+  };
+}
+
+/** After our own timeout the server may still be at work: the connection must not be used again. */
+function isQueryTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout';
+}
+
+const int8Oid = 20;
+
+/** As node-postgres does it, but `bigint` arrives exactly: as BigInt. */
+function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
+  if (oid === int8Oid && format !== 'binary') return BigInt;
+  return pg.types.getTypeParser(oid, format as 'text');
+}

@@ -1,0 +1,26 @@
+/** Request headers that carry meaning of ours. */
+
+/** `Idempotency-Key`: the same key with the same request is done once. */
+export const idempotencyKeySchema = {
+  type: 'string',
+  pattern: '^[!-~]{1,255}$',
+  description: 'must be 1 to 255 visible ASCII characters',
+  examples: ['0b9c7c8e-5d1f-4f57-8a0e-6b1f8f1f8d57'],
+} as const;
+
+/** Longest time an answer is held back for `Prefer: wait`. */
+export const waitSecondsMax = 60;
+
+/** Seconds in `Prefer: wait=N` (RFC 7240), at most 60; undefined without it. What is malformed is ignored. */
+export function preferredWaitSeconds(header: string | string[] | undefined): number | undefined {
+  const text = Array.isArray(header) ? header.join(',') : (header ?? '');
+  const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?\s*(?:$|[,;])/i.exec(text);
+  return match === null ? undefined : Math.min(Number(match[1]), waitSecondsMax);
+}
+
+const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The W3C trace context of a request; undefined when it is absent or malformed. */
+export function traceparentIn(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' && traceparentPattern.test(header) ? header : undefined;
+}

@@ -1,0 +1,38 @@
+import { type Logger, pino } from 'pino';
+
+export type { Logger } from 'pino';
+
+/** Levels a log can have, from silent to everything. */
+export const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/**
+ * A log of JSON lines on standard error: a constant message with fields. Errors are reduced to type, code
+ * and message, so that no payload, secret or URL gets in by way of an error's own fields.
+ */
+export function createLogger(service: string, level: LogLevel): Logger {
+  const destination = pino.destination({ dest: 2, sync: false });
+  // Whoever reads the log may go away first; the daemon's work does not depend on it.
+  destination.on('error', () => {});
+  return pino(
+    {
+      level,
+      base: { service, pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError },
+    },
+    destination,
+  );
+}
+
+/** What a log may know of an error. The stack is kept only for errors without a code: those are bugs. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const code = 'code' in error ? error.code : undefined;
+  const inner = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
+  const message = inner instanceof Error ? inner.message : error.message;
+  return code === undefined
+    ? { type: error.name, message, stack: error.stack }
+    : { type: error.name, code, message };
+}
