@@ -1,4 +1,4 @@
-import type { Statement, Transaction } from '../platform/database.ts';
+import type { Queryable, Statement, Transaction } from '../platform/database.ts';
 import { type DeadLetter, deadLetterQueueOf } from './dead-letters.ts';
 import { type Message, queueOf, toCloudEvent } from './messages.ts';
 
@@ -18,10 +18,12 @@ export interface OutboxRow {
  * archive: a row leaves when it is published.
  */
 export class Outbox {
+  readonly #check: Statement;
   readonly #insert: Statement;
   readonly #take: Statement;
 
   constructor(schema: 'orders' | 'payments') {
+    this.#check = { name: `${schema}_outbox_check`, text: `select from ${schema}.outbox limit 0` };
     this.#insert = {
       name: `${schema}_outbox_insert`,
       text: `
@@ -40,6 +42,11 @@ export class Outbox {
         delete from ${schema}.outbox using taken where outbox.seq = taken.seq
         returning outbox.seq, outbox.queue, outbox.message, outbox.dead_letter, outbox.created_at`,
     };
+  }
+
+  /** Resolves when the table is there for this role: the schema is migrated and may be used. */
+  async check(db: Queryable): Promise<void> {
+    await db.query(this.#check);
   }
 
   /** Writes messages and dead letters, in the caller's transaction. */

@@ -1,4 +1,10 @@
-import { amountSchema, decimalSchema, timeSchema, userIdSchema, uuidSchema } from '../platform/field-schemas.ts';
+import {
+  amountSchema,
+  decimalSchema,
+  timeSchema,
+  userIdSchema,
+  uuidSchema,
+} from '../platform/field-schemas.ts';
 import { idempotencyKeySchema } from '../platform/http-headers.ts';
 import { cursorSchema, limitSchema } from '../platform/paging.ts';
 import { orderStatuses } from './order.ts';

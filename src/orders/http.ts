@@ -7,7 +7,13 @@ import { preferredWaitSeconds, traceparentIn } from '../platform/http-headers.ts
 import { amountRule, parseAmount } from '../platform/money.ts';
 import { cursorRefused, cutPage, keyInCursor, pageSizeDefault } from '../platform/paging.ts';
 import type { OrderCreation } from './create-orders.ts';
-import { createOrderSchema, listOrdersSchema, orderIdSchema, orderPageSchema, orderSchema } from './http-schemas.ts';
+import {
+  createOrderSchema,
+  listOrdersSchema,
+  orderIdSchema,
+  orderPageSchema,
+  orderSchema,
+} from './http-schemas.ts';
 import { isFinal, type Order, type OrderStatus, viewOrder } from './order.ts';
 import type { SettlementWatch } from './settlement-watch.ts';
 import { findOrders, listOrders } from './store.ts';
@@ -32,25 +38,29 @@ function addCreateOrder(app: FastifyInstance, { creation, watch }: Services): vo
   app.post<{
     Body: { user_id: string; amount: string; description?: string };
     Headers: { 'idempotency-key'?: string };
-  }>('/orders', { schema: { ...createOrderSchema, response: { 201: orderSchema } } }, async (request, reply) => {
-    const amount = parseAmount(request.body.amount);
-    if (amount === undefined) throw fieldRefused('amount', amountRule);
-    const { order, replayed } = await creation.create({
-      userId: request.body.user_id,
-      amount,
-      description: request.body.description ?? '',
-      idempotencyKey: request.headers['idempotency-key'],
-      traceparent: traceparentIn(request.headers['traceparent']),
-    });
-    reply.code(201).header('location', `/orders/${order.id}`);
-    if (replayed) reply.header('idempotent-replayed', 'true');
-    const waitSeconds = preferredWaitSeconds(request.headers['prefer']);
-    if (waitSeconds === undefined) return viewOrder(order);
-    reply.header('preference-applied', `wait=${waitSeconds}`);
-    const signal = AbortSignal.any([AbortSignal.timeout(waitSeconds * 1_000), untilClosed(reply.raw)]);
-    // A replayed order may have been final for long: the watch's poll finds that as well.
-    return viewOrder((await watch.untilFinal(order.id, signal)) ?? order);
-  });
+  }>(
+    '/orders',
+    { schema: { ...createOrderSchema, response: { 201: orderSchema } } },
+    async (request, reply) => {
+      const amount = parseAmount(request.body.amount);
+      if (amount === undefined) throw fieldRefused('amount', amountRule);
+      const { order, replayed } = await creation.create({
+        userId: request.body.user_id,
+        amount,
+        description: request.body.description ?? '',
+        idempotencyKey: request.headers['idempotency-key'],
+        traceparent: traceparentIn(request.headers['traceparent']),
+      });
+      reply.code(201).header('location', `/orders/${order.id}`);
+      if (replayed) reply.header('idempotent-replayed', 'true');
+      const waitSeconds = preferredWaitSeconds(request.headers['prefer']);
+      if (waitSeconds === undefined) return viewOrder(order);
+      reply.header('preference-applied', `wait=${waitSeconds}`);
+      const signal = AbortSignal.any([AbortSignal.timeout(waitSeconds * 1_000), untilClosed(reply.raw)]);
+      // A replayed order may have been final for long: the watch's poll finds that as well.
+      return viewOrder((await watch.untilFinal(order.id, signal)) ?? order);
+    },
+  );
 }
 
 function addReadOrders(app: FastifyInstance, { database }: Services): void {
@@ -76,22 +86,30 @@ function addReadOrders(app: FastifyInstance, { database }: Services): void {
 }
 
 function addOrderEvents(app: FastifyInstance, { database, watch }: Services): void {
-  app.get<{ Params: { id: string } }>('/orders/:id/events', { schema: orderIdSchema }, async (request, reply) => {
-    const order = await findOrder(database, request.params.id);
-    reply.hijack();
-    const { raw } = reply;
-    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-request-id': request.id });
-    const heartbeat = setInterval(() => raw.write(': still here\n\n'), heartbeatMs);
-    try {
-      writeStatus(raw, order);
-      if (isFinal(order)) return;
-      const final = await watch.untilFinal(order.id, untilClosed(raw));
-      if (final !== undefined) writeStatus(raw, final);
-    } finally {
-      clearInterval(heartbeat);
-      raw.end();
-    }
-  });
+  app.get<{ Params: { id: string } }>(
+    '/orders/:id/events',
+    { schema: orderIdSchema },
+    async (request, reply) => {
+      const order = await findOrder(database, request.params.id);
+      reply.hijack();
+      const { raw } = reply;
+      raw.writeHead(200, {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-request-id': request.id,
+      });
+      const heartbeat = setInterval(() => raw.write(': still here\n\n'), heartbeatMs);
+      try {
+        writeStatus(raw, order);
+        if (isFinal(order)) return;
+        const final = await watch.untilFinal(order.id, untilClosed(raw));
+        if (final !== undefined) writeStatus(raw, final);
+      } finally {
+        clearInterval(heartbeat);
+        raw.end();
+      }
+    },
+  );
 }
 
 /** One server-sent event: the order, under its status. */

@@ -14,7 +14,8 @@ export function parseJsonBody(body: Buffer): unknown {
     text = utf8.decode(body);
     value = JSON.parse(text);
   } catch (cause) {
-    const detail = 'The body must be one JSON document in UTF-8. Nothing was stored; correct it and send it again.';
+    const detail =
+      'The body must be one JSON document in UTF-8. Nothing was stored; correct it and send it again.';
     throw new CodedError('malformed-json', detail, { cause });
   }
   if (typeof value === 'object' && value !== null && 'amount' in value && typeof value.amount === 'number') {

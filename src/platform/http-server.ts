@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { CodedError, type ErrorCode, errorCatalogue, type FieldError } from './errors.ts';
 import { parseJsonBody } from './http-json.ts';
 import type { Logger } from './logging.ts';
@@ -28,10 +33,7 @@ export interface Problem {
  * refusal, request ids, `/livez`.
  * @param options.bodies what a route gets: the parsed value, or for one that only passes it on the bytes
  */
-export function createHttpServer(options: {
-  log: Logger;
-  bodies: 'json' | 'bytes';
-}): FastifyInstance {
+export function createHttpServer(options: { log: Logger; bodies: 'json' | 'bytes' }): FastifyInstance {
   const app = fastify({
     logger: false,
     bodyLimit: bodyBytesMax,
@@ -64,7 +66,8 @@ export function createHttpServer(options: {
   });
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const coded = toCodedError(error, request.method !== 'GET' && request.method !== 'HEAD');
-    if (coded.code === 'internal') options.log.error({ err: error, request_id: request.id }, 'request failed');
+    if (coded.code === 'internal')
+      options.log.error({ err: error, request_id: request.id }, 'request failed');
     else if (errorCatalogue[coded.code].status >= 500) {
       options.log.debug({ err: error, request_id: request.id }, 'request refused');
     }
@@ -120,7 +123,8 @@ const frameworkCodes: Record<string, { code: ErrorCode; detail: string }> = {
 /** Every error that can reach a route's caller, as one of the catalogue; what is left over is a bug. */
 function toCodedError(error: FastifyError | Error, isWrite: boolean): CodedError {
   if (error instanceof CodedError) return error;
-  if ('validation' in error && Array.isArray(error.validation)) return validationRefusal(error as FastifyError);
+  if ('validation' in error && Array.isArray(error.validation))
+    return validationRefusal(error as FastifyError);
   const known = 'code' in error ? frameworkCodes[String(error.code)] : undefined;
   if (known !== undefined) return new CodedError(known.code, known.detail, { cause: error });
   if (isWrite && isOutcomeUnknown(error)) {
@@ -132,9 +136,13 @@ function toCodedError(error: FastifyError | Error, isWrite: boolean): CodedError
     const detail = 'The database is away or overloaded. Nothing was stored; try again in a moment.';
     return new CodedError('unavailable', detail, { cause: error });
   }
-  return new CodedError('internal', 'This is a bug in tillbox. The log has the details under this request_id.', {
-    cause: error,
-  });
+  return new CodedError(
+    'internal',
+    'This is a bug in tillbox. The log has the details under this request_id.',
+    {
+      cause: error,
+    },
+  );
 }
 
 /** Names each field that breaks a rule, with the rule: the `description` of its schema. */
@@ -143,7 +151,10 @@ function validationRefusal(error: FastifyError): CodedError {
   for (const { keyword, instancePath, params, parentSchema } of error.validation as AjvError[]) {
     const path = instancePath.slice(1).replaceAll('/', '.');
     if (keyword === 'additionalProperties') {
-      byField.set(joinPath(path, String(params['additionalProperty'])), 'is not a field of this request; leave it out');
+      byField.set(
+        joinPath(path, String(params['additionalProperty'])),
+        'is not a field of this request; leave it out',
+      );
     } else if (keyword === 'required') {
       byField.set(joinPath(path, String(params['missingProperty'])), 'is missing');
     } else if (path === '') {

@@ -1,0 +1,48 @@
+import type { FastifyInstance } from 'fastify';
+import type { Delivery } from '../messaging/broker.ts';
+import { Service, type ServiceParts, type ServiceSettings } from '../messaging/service.ts';
+import { PassLoop } from '../platform/pass-loop.ts';
+import { OrderCreation } from './create-orders.ts';
+import { addOrderRoutes } from './http.ts';
+import { settleDeliveries } from './settle-orders.ts';
+import { SettlementWatch } from './settlement-watch.ts';
+import { sweepOrders, sweptAll } from './sweep-orders.ts';
+
+/** How often overdue orders are looked for; they are so only after half a minute. */
+const sweepMs = 5_000;
+
+/** The orders service: creates orders (step 1), publishes their requests (2), settles results (6), sweeps. */
+export function createOrdersDaemon(settings: ServiceSettings): Service {
+  return new Service('orders', settings, wireOrders);
+}
+
+function wireOrders({ database, outbox, relay, log }: ServiceParts) {
+  const creation = new OrderCreation({ database, afterCommit: () => relay.poke() });
+  const watch = new SettlementWatch({ database, log });
+  const sweep = new PassLoop({
+    name: 'sweep',
+    idleMs: sweepMs,
+    log,
+    pass: async () => {
+      const requested = await sweepOrders(database, outbox);
+      if (requested > 0) {
+        log.info({ orders: requested }, 'overdue orders requested again');
+        relay.poke();
+      }
+      return sweptAll(requested);
+    },
+  });
+  return {
+    routes: (app: FastifyInstance) => addOrderRoutes(app, { database, creation, watch }),
+    queue: 'payment-results' as const,
+    handle: async (deliveries: Delivery[]) => {
+      const { settled, deadLetters } = await settleDeliveries(database, outbox, deliveries);
+      watch.settled(settled);
+      if (deadLetters.length > 0) {
+        log.warn({ dead_letters: deadLetters.length, reason: deadLetters[0]?.reason }, 'messages refused');
+        relay.poke();
+      }
+    },
+    loops: [watch, sweep],
+  };
+}

@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify';
+import type { Delivery } from '../messaging/broker.ts';
+import { Service, type ServiceParts, type ServiceSettings } from '../messaging/service.ts';
+import { PassLoop } from '../platform/pass-loop.ts';
+import { addPaymentRoutes } from './http.ts';
+import { processedMax, processRequests } from './process-requests.ts';
+import { receiveDeliveries } from './receive-requests.ts';
+import { TopUps } from './top-up.ts';
+
+/** The safety net: requests whose receiver died before it could poke are decided after at most this. */
+const idleMs = 1_000;
+
+/** The payments service: accounts and top-ups; receives requests (step 3), decides them (4), publishes (5). */
+export function createPaymentsDaemon(settings: ServiceSettings): Service {
+  return new Service('payments', settings, wirePayments);
+}
+
+function wirePayments({ database, outbox, relay, log }: ServiceParts) {
+  const topUps = new TopUps(database);
+  const processing = new PassLoop({
+    name: 'process-requests',
+    idleMs,
+    log,
+    pass: async () => {
+      const processed = await processRequests(database, outbox);
+      if (processed > 0) relay.poke();
+      return processed === processedMax;
+    },
+  });
+  return {
+    routes: (app: FastifyInstance) => addPaymentRoutes(app, { database, topUps }),
+    queue: 'payment-requests' as const,
+    handle: async (deliveries: Delivery[]) => {
+      const { stored, deadLetters } = await receiveDeliveries(database, outbox, deliveries);
+      if (stored > 0) processing.poke();
+      if (deadLetters.length > 0) {
+        log.warn({ dead_letters: deadLetters.length, reason: deadLetters[0]?.reason }, 'messages refused');
+        relay.poke();
+      }
+    },
+    loops: [processing],
+  };
+}

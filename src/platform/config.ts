@@ -1,0 +1,133 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { CodedError, type FieldError } from './errors.ts';
+import { type LogLevel, logLevels } from './logging.ts';
+
+/** Which databases there are. */
+export const databaseNames = ['orders', 'payments', 'broker'] as const;
+export type DatabaseName = (typeof databaseNames)[number];
+
+/** Everything the environment says, checked. Ports in `0..65535`, where 0 is "any free one". */
+export interface Config {
+  /** Folder of all state: embedded data, runtime file, logs. */
+  home: string;
+  /** A database that no variable names is undefined; with none at all, `up` runs an embedded server. */
+  databaseUrls: Record<DatabaseName, string | undefined>;
+  /** The gateway as a client reaches it; undefined when only the runtime file or the default says. */
+  url: string | undefined;
+  gatewayHost: string;
+  gatewayPort: number;
+  ordersPort: number;
+  paymentsPort: number;
+  /** The gateway's upstreams. */
+  ordersUrls: string[];
+  paymentsUrls: string[];
+  logLevel: LogLevel;
+}
+
+/** The variables that configure tillbox, with what they mean: `tillbox help environment` prints this. */
+export const environmentVariables = {
+  TILLBOX_HOME:
+    'folder of all state: embedded data, runtime file, logs (default: tillbox in the XDG state folder)',
+  DATABASE_URL: 'one Postgres server for everything (default: an embedded one)',
+  ORDERS_DATABASE_URL: 'the database of orders; overrides DATABASE_URL',
+  PAYMENTS_DATABASE_URL: 'the database of payments; overrides DATABASE_URL',
+  BROKER_DATABASE_URL: 'the database of the queues; overrides DATABASE_URL',
+  TILLBOX_URL:
+    'the gateway the command line talks to (default: the running system, else http://127.0.0.1:7420)',
+  GATEWAY_HOST: 'address the gateway listens on (default: 127.0.0.1)',
+  GATEWAY_PORT: 'port the gateway listens on, 0 for any free one (default: 7420)',
+  ORDERS_PORT: 'port of the first orders instance, further ones count up (default: 7430)',
+  PAYMENTS_PORT: 'port of the first payments instance, further ones count up (default: 7440)',
+  ORDERS_URL: "the gateway's upstreams for orders, comma-separated (default: http://127.0.0.1:ORDERS_PORT)",
+  PAYMENTS_URL:
+    "the gateway's upstreams for payments, comma-separated (default: http://127.0.0.1:PAYMENTS_PORT)",
+  TILLBOX_LOG_LEVEL: `one of ${logLevels.join(', ')} (default: info)`,
+  NO_COLOR: 'set to anything: no colour',
+} as const;
+export type EnvironmentVariable = keyof typeof environmentVariables;
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the configuration from the environment; an empty variable counts as absent.
+ * @throws CodedError `usage` that names every wrong value at once
+ */
+export function readConfig(environment: Environment): Config {
+  const errors: FieldError[] = [];
+  const text = (name: EnvironmentVariable): string | undefined => environment[name]?.trim() || undefined;
+  const refuse = (field: EnvironmentVariable, message: string) => errors.push({ field, message });
+
+  const port = (name: EnvironmentVariable, otherwise: number): number => {
+    const value = text(name) ?? String(otherwise);
+    const number = /^\d{1,5}$/.test(value) ? Number(value) : 65_536;
+    if (number > 65_535) refuse(name, `must be a port from 0 to 65535, not "${value}"`);
+    return number;
+  };
+  const httpUrl = (name: EnvironmentVariable, value: string): string => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
+      refuse(name, 'must be an URL such as http://127.0.0.1:7420');
+    }
+    return value.replace(/\/+$/, '');
+  };
+  const databaseUrl = (name: EnvironmentVariable): string | undefined => {
+    const value = text(name);
+    // The value may hold a password: it is never repeated.
+    if (value !== undefined && !/^postgres(ql)?:\/\/./.test(value)) {
+      refuse(name, 'must be an URL such as postgres://user:password@host:5432/database');
+    }
+    return value;
+  };
+  const urls = (name: EnvironmentVariable, otherwise: string): string[] =>
+    (text(name) ?? otherwise).split(',').map((value) => httpUrl(name, value.trim()));
+
+  const shared = databaseUrl('DATABASE_URL');
+  const level = text('TILLBOX_LOG_LEVEL') ?? 'info';
+  if (!logLevels.includes(level as LogLevel)) {
+    refuse('TILLBOX_LOG_LEVEL', `must be one of ${logLevels.join(', ')}, not "${level}"`);
+  }
+  const url = text('TILLBOX_URL');
+  const ordersPort = port('ORDERS_PORT', 7430);
+  const paymentsPort = port('PAYMENTS_PORT', 7440);
+  const config: Config = {
+    home: text('TILLBOX_HOME') ?? defaultHome(environment),
+    databaseUrls: {
+      orders: databaseUrl('ORDERS_DATABASE_URL') ?? shared,
+      payments: databaseUrl('PAYMENTS_DATABASE_URL') ?? shared,
+      broker: databaseUrl('BROKER_DATABASE_URL') ?? shared,
+    },
+    url: url === undefined ? undefined : httpUrl('TILLBOX_URL', url),
+    gatewayHost: text('GATEWAY_HOST') ?? '127.0.0.1',
+    gatewayPort: port('GATEWAY_PORT', 7420),
+    ordersPort,
+    paymentsPort,
+    ordersUrls: urls('ORDERS_URL', `http://127.0.0.1:${ordersPort}`),
+    paymentsUrls: urls('PAYMENTS_URL', `http://127.0.0.1:${paymentsPort}`),
+    logLevel: level as LogLevel,
+  };
+  const given = databaseNames.filter((name) => config.databaseUrls[name] !== undefined);
+  if (given.length > 0) {
+    for (const name of databaseNames.filter((database) => !given.includes(database))) {
+      const variable = `${name.toUpperCase()}_DATABASE_URL` as EnvironmentVariable;
+      refuse(variable, 'is missing: give all three database URLs, or DATABASE_URL for one server, or none');
+    }
+  }
+  if (errors.length > 0) {
+    const detail = errors.map(({ field, message }) => `${field} ${message}`).join('\n');
+    throw new CodedError('usage', detail, { fields: errors });
+  }
+  return config;
+}
+
+function defaultHome(environment: Environment): string {
+  return join(environment['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'tillbox');
+}
+
+/** An URL without its password, for people and logs. */
+export function redactUrl(url: string): string {
+  if (!URL.canParse(url)) return '(not an URL)';
+  const parsed = new URL(url);
+  if (parsed.password !== '') parsed.password = '***';
+  if (parsed.searchParams.has('password')) parsed.searchParams.set('password', '***');
+  return parsed.href;
+}
