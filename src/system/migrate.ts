@@ -33,12 +33,20 @@ export interface Migrated {
 export async function migrate(urls: DatabaseUrls, log: Logger): Promise<Migrated[]> {
   const done: Migrated[] = [];
   for (const database of databaseNames) {
-    done.push({ database, migrations: await withLock(urls[database], (admin) => migrateOne(database, urls[database], admin, log)) });
+    done.push({
+      database,
+      migrations: await withLock(urls[database], (admin) => migrateOne(database, urls[database], admin, log)),
+    });
   }
   return done;
 }
 
-async function migrateOne(database: DatabaseName, url: string, admin: pg.Client, log: Logger): Promise<string[]> {
+async function migrateOne(
+  database: DatabaseName,
+  url: string,
+  admin: pg.Client,
+  log: Logger,
+): Promise<string[]> {
   await createRolesTable(admin);
   const role = await ensureRole(admin, database);
   const auditor = await ensureRole(admin, 'auditor');
@@ -102,7 +110,9 @@ async function withLock<Result>(url: string, work: (admin: pg.Client) => Promise
 }
 
 async function refuseOldServer(admin: pg.Client): Promise<void> {
-  const { rows } = await admin.query<{ version: string }>(`select current_setting('server_version_num') as version`);
+  const { rows } = await admin.query<{ version: string }>(
+    `select current_setting('server_version_num') as version`,
+  );
   if (Number(rows[0]?.version) >= oldestServerVersion) return;
   throw new CodedError('usage', 'This Postgres is too old: tillbox needs version 15 or later.');
 }
@@ -110,7 +120,8 @@ async function refuseOldServer(admin: pg.Client): Promise<void> {
 /** The errors an operator can do something about, in words. */
 function explain(error: unknown): unknown {
   const { code, message } = error as { code?: string; message?: string };
-  if (code === '3D000') return new CodedError('unavailable', `${message}. Create it first: createdb.`, { cause: error });
+  if (code === '3D000')
+    return new CodedError('unavailable', `${message}. Create it first: createdb.`, { cause: error });
   if (code === '28P01' || code === '28000') {
     return new CodedError('unauthorized', `The database refuses the login: ${message}.`, { cause: error });
   }
@@ -119,7 +130,9 @@ function explain(error: unknown): unknown {
     return new CodedError('unauthorized', detail, { cause: error });
   }
   if (isUnavailable(error)) {
-    return new CodedError('unavailable', `The database is away: ${message}. Start it, or correct its URL.`, { cause: error });
+    return new CodedError('unavailable', `The database is away: ${message}. Start it, or correct its URL.`, {
+      cause: error,
+    });
   }
   return error;
 }

@@ -61,7 +61,11 @@ export async function ensureRole(admin: pg.Client, duty: Duty): Promise<string> 
 }
 
 /** Gives a service's role what it needs in its schema, after the migrations, and nothing else. */
-export async function grantService(admin: pg.Client, schema: 'orders' | 'payments', name: string): Promise<void> {
+export async function grantService(
+  admin: pg.Client,
+  schema: 'orders' | 'payments',
+  name: string,
+): Promise<void> {
   const role = pg.escapeIdentifier(name);
   await admin.query(`
     revoke all on all tables in schema ${schema} from ${role};
@@ -102,7 +106,10 @@ export async function roleUrl(url: string, duty: Duty, log: Logger): Promise<str
   }
   const own = withLogin(url, login.name, login.password);
   if (await logsIn(own)) return own;
-  log.warn({ role: login.name }, 'the server refuses the password of the role: taking the role after the login');
+  log.warn(
+    { role: login.name },
+    'the server refuses the password of the role: taking the role after the login',
+  );
   const assumed = new URL(url);
   assumed.searchParams.set('options', `-c role=${login.name}`);
   return assumed.href;
