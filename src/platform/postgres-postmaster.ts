@@ -1,0 +1,197 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, readlinkSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CodedError } from './errors.ts';
+import { runAs } from './postgres-account.ts';
+import type { PostgresBinaries } from './postgres-binaries.ts';
+import { isAlive, partialName, replaceFile } from './postgres-partial.ts';
+import type { ServerPlace } from './postgres-place.ts';
+
+/** The main process of a running server, as its `postmaster.pid` tells. */
+export interface Postmaster {
+  readonly pid: number;
+  /** Seconds since 1970; with the pid it names one run of the server. */
+  readonly startedAt: number;
+  readonly port: number;
+  readonly ready: boolean;
+}
+
+/** Seconds a start may take; recovery from a crash replays up to 4 GB of log. */
+const startLimitS = 120;
+/** Seconds for the last checkpoint of an orderly stop. */
+const stopLimitS = 30;
+/** Seconds for a stop that leaves recovery to the next start. */
+const stopImmediatelyLimitS = 10;
+/** How long the orphans of a killed postmaster may hold its shared memory. */
+const orphansLimitMs = 20_000;
+/** Characters of the server's log in an error. */
+const logTailChars = 1_500;
+
+/** The server that runs on the data of a place, if one does. A process that only has its old id is none. */
+export function runningPostmaster(place: ServerPlace): Postmaster | undefined {
+  const lines = readPidFile(place)?.split('\n') ?? [];
+  const pid = Number(lines[0]);
+  if (!(pid > 0) || !isAlive(pid) || !isServerOf(place, pid)) return undefined;
+  return {
+    pid,
+    startedAt: Number(lines[2]),
+    port: Number(lines[3]),
+    ready: lines[7]?.trim() === 'ready',
+  };
+}
+
+/**
+ * Starts the server of a place on the port it had before, or on another if that is taken. Returns undefined
+ * when somebody else's start came first. Throws `unavailable` with the end of the log.
+ */
+export async function startPostmaster(
+  place: ServerPlace,
+  binaries: PostgresBinaries,
+): Promise<Postmaster | undefined> {
+  const deadline = Date.now() + orphansLimitMs;
+  let port = await choosePort(place);
+  forgetForeignPid(place);
+  for (;;) {
+    const logStart = await logSize(place);
+    // The place is the working directory, so no path of the user's reaches the shell that pg_ctl uses.
+    const args = ['start', '-w', '-t', String(startLimitS), '-D', 'data', '-l', 'server.log'];
+    const options = ['-o', `-c config_file=tillbox.conf -c port=${port}`];
+    const outcome = await runAs(place.account, binaries.pgCtl, [...args, ...options], {
+      folder: place.folder,
+      limitMs: (startLimitS + 10) * 1_000,
+    });
+    const running = runningPostmaster(place);
+    if (outcome.code === 0 && running) {
+      await replaceFile(join(place.folder, 'port'), `${running.port}\n`, 0o644);
+      return running;
+    }
+    const log = await logTail(place, logStart);
+    if (running && log.includes('lock file "postmaster.pid" already exists')) return undefined;
+    if (Date.now() < deadline && /could not (bind|create any TCP)/.test(log)) port = await freePort(0);
+    else if (Date.now() < deadline && log.includes('shared memory block')) await sleep(200);
+    else throw startFailure(place, `${outcome.output}\n${log}`);
+  }
+}
+
+/**
+ * Stops one run of a server, orderly, then immediately. Another server that has meanwhile been started on the
+ * same data is left alone. Throws `unavailable` when it does not stop.
+ */
+export async function stopPostmaster(
+  place: ServerPlace,
+  binaries: PostgresBinaries,
+  postmaster: Postmaster,
+): Promise<void> {
+  const stillRuns = (): boolean => {
+    const running = runningPostmaster(place);
+    return running?.pid === postmaster.pid && running.startedAt === postmaster.startedAt;
+  };
+  let output = '';
+  for (const [mode, seconds] of [
+    ['fast', stopLimitS],
+    ['immediate', stopImmediatelyLimitS],
+  ] as const) {
+    if (!stillRuns()) return;
+    const args = ['stop', '-m', mode, '-w', '-t', String(seconds), '-D', 'data'];
+    const limitMs = (seconds + 5) * 1_000;
+    output = (await runAs(place.account, binaries.pgCtl, args, { folder: place.folder, limitMs })).output;
+  }
+  if (!stillRuns()) return;
+  const log = await logTail(place, 0);
+  throw new CodedError(
+    'unavailable',
+    `The embedded Postgres (process ${postmaster.pid}) does not stop. ${output}\n${log}`,
+  );
+}
+
+/** The end of the server's log, from `offset` on. */
+async function logTail(place: ServerPlace, offset: number): Promise<string> {
+  const file = await open(join(place.folder, 'server.log'), 'r').catch(() => undefined);
+  if (!file) return '';
+  try {
+    const { size } = await file.stat();
+    const start = Math.max(offset, size - logTailChars);
+    const { buffer, bytesRead } = await file.read({
+      buffer: Buffer.alloc(logTailChars),
+      position: start,
+    });
+    return buffer.toString('utf8', 0, bytesRead).trim();
+  } finally {
+    await file.close();
+  }
+}
+
+async function logSize(place: ServerPlace): Promise<number> {
+  return (await stat(join(place.folder, 'server.log')).catch(() => undefined))?.size ?? 0;
+}
+
+function startFailure(place: ServerPlace, details: string): CodedError {
+  return new CodedError(
+    'unavailable',
+    `The embedded Postgres in ${place.folder} does not start; its log ends with:\n${details.trim()}\n` +
+      'Repair what it names, or set DATABASE_URL to a Postgres server of yours.',
+  );
+}
+
+function readPidFile(place: ServerPlace): string | undefined {
+  try {
+    return readFileSync(join(place.folder, 'data', 'postmaster.pid'), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** A postmaster works in its data folder. Where /proc does not tell, its name must do. */
+function isServerOf(place: ServerPlace, pid: number): boolean {
+  if (process.platform === 'linux') {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(join(place.folder, 'data'));
+    } catch {
+      return false; // Not ours to look at, so not run by our account.
+    }
+  }
+  try {
+    return execFileSync('ps', ['-o', 'comm=', '-p', String(pid)], { timeout: 5_000 })
+      .toString()
+      .includes('postgres');
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * After a container's restart the old id often belongs to another process of the same user, and Postgres
+ * then refuses to start. Naming a process that cannot exist keeps its own check of the shared memory. Done
+ * in one go, without awaiting, because between the look and the change no server may be started.
+ */
+function forgetForeignPid(place: ServerPlace): void {
+  const content = readPidFile(place);
+  const pid = Number(content?.split('\n')[0]);
+  if (!content || !(pid > 0) || !isAlive(pid) || isServerOf(place, pid)) return;
+  const path = join(place.folder, 'data', 'postmaster.pid');
+  const partial = partialName(path);
+  writeFileSync(partial, content.replace(/^\d+/, String(2 ** 31 - 1)), { mode: 0o600, flag: 'wx' });
+  renameSync(partial, path);
+}
+
+async function choosePort(place: ServerPlace): Promise<number> {
+  const remembered = Number(await readFile(join(place.folder, 'port'), 'utf8').catch(() => '0'));
+  const usable = Number.isInteger(remembered) && remembered > 0 && remembered < 65_536;
+  return usable ? freePort(remembered).catch(() => freePort(0)) : freePort(0);
+}
+
+/** The port if it is free, or with 0 any free one; rejects if it is taken. */
+function freePort(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen({ host: '127.0.0.1', port, exclusive: true }, () => {
+      const address = probe.address();
+      const chosen = typeof address === 'object' && address ? address.port : port;
+      probe.close(() => resolve(chosen));
+    });
+  });
+}
