@@ -1,15 +1,13 @@
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { CodedError } from './errors.ts';
-import { runAs } from './postgres-account.ts';
 import { findBinaries, type PostgresBinaries } from './postgres-binaries.ts';
+import { administratorUrl, createDatabase, initialiseData } from './postgres-data.ts';
 import { type Guard, guardFolder } from './postgres-guard.ts';
-import { partialName, removeAbandoned, replaceFile } from './postgres-partial.ts';
+import { replaceFile } from './postgres-partial.ts';
 import {
   findPlace,
-  giveTo,
   makeTemporaryPlace,
   openPlace,
   passwordOf,
@@ -51,12 +49,8 @@ export interface EmbeddedPostgresOptions {
   log?: (message: string, fields?: Record<string, unknown>) => void;
 }
 
-/** Milliseconds initdb may take; 0.9 s was measured with an idle disk. */
-const initdbLimitMs = 120_000;
 /** Milliseconds until another start of the same server, in recovery perhaps, must be ready. */
 const adoptionLimitMs = 120_000;
-/** Milliseconds to connect and for one administrative statement. */
-const connectLimitMs = 10_000;
 /** A start that loses to another, whose server then goes away again, begins anew; this often at most. */
 const attemptsMax = 5;
 
@@ -73,7 +67,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   try {
     return await inWords(startIn(place, options, guard));
   } catch (error) {
-    if (options.ephemeral) await removeEphemeral(place, guard);
+    guard?.cleanUp();
     throw error;
   }
 }
@@ -115,7 +109,7 @@ async function startIn(
     let postmaster = await readyPostmaster(place);
     const adopted = postmaster !== undefined;
     if (!postmaster) {
-      await initialise(place, binaries, fsync);
+      await initialiseData(place, binaries, fsync);
       await replaceFile(
         join(place.folder, 'tillbox.conf'),
         serverSettings({ fsync, settings: options.settings ?? {} }),
@@ -125,7 +119,7 @@ async function startIn(
       postmaster = await startPostmaster(place, binaries);
     }
     if (!postmaster) continue;
-    await createDatabase(place, password, postmaster);
+    await createDatabase(place, password, postmaster.port);
     const { pid, port } = postmaster;
     const milliseconds = Math.round(performance.now() - since);
     options.log?.('embedded Postgres is ready', { pid, port, adopted, folder: place.folder, milliseconds });
@@ -146,10 +140,12 @@ function running(
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await inWords(stopPostmaster(place, binaries, postmaster));
-    if (how.guard) await removeEphemeral(place, how.guard);
+    if (!how.guard) return;
+    await inWords(rm(place.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
+    how.guard.dismiss();
   };
   return {
-    url: urlOf(postmaster, how.password, 'tillbox'),
+    url: administratorUrl(postmaster.port, how.password, 'tillbox'),
     dataFolder: join(place.folder, 'data'),
     adopted: how.adopted,
     stop: () => {
@@ -174,76 +170,6 @@ async function readyPostmaster(place: ServerPlace): Promise<Postmaster | undefin
     }
     await sleep(25);
   }
-}
-
-/** Makes the data unless they exist: whole under another name, then renamed. The first of two wins. */
-async function initialise(place: ServerPlace, binaries: PostgresBinaries, fsync: boolean): Promise<void> {
-  const data = join(place.folder, 'data');
-  if (await stat(data).catch(() => undefined)) return;
-  await removeAbandoned(place.folder);
-  const partial = partialName(data);
-  try {
-    await mkdir(partial, { mode: 0o700 });
-    await giveTo(place.account, partial);
-    const outcome = await runAs(
-      place.account,
-      binaries.initdb,
-      [
-        ...['--pgdata', partial, '--username', 'tillbox', '--pwfile', 'password', '--auth', 'scram-sha-256'],
-        ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
-        ...(fsync ? [] : ['--no-sync']),
-      ],
-      { folder: place.folder, limitMs: initdbLimitMs },
-    );
-    if (outcome.code !== 0) {
-      throw new CodedError(
-        'unavailable',
-        `The embedded Postgres cannot make its data in ${place.folder}: ${outcome.output}`,
-      );
-    }
-    await rename(partial, data).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-    });
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
-}
-
-/** Creates the database `tillbox` unless it exists. It also proves that the server knows our password. */
-async function createDatabase(place: ServerPlace, password: string, postmaster: Postmaster): Promise<void> {
-  const client = new pg.Client({
-    connectionString: urlOf(postmaster, password, 'postgres'),
-    ssl: false,
-    connectionTimeoutMillis: connectLimitMs,
-    query_timeout: connectLimitMs,
-  });
-  client.on('error', () => undefined); // A lost connection fails the statement; that is enough.
-  try {
-    await client.connect();
-    const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = 'tillbox'");
-    if (rowCount === 0) await client.query('CREATE DATABASE tillbox');
-  } catch (cause) {
-    const code = (cause as { code?: string }).code;
-    // duplicate_database, or unique_violation where both insert at once: another start has just created it.
-    if (code === '42P04' || code === '23505') return;
-    throw new CodedError(
-      'unavailable',
-      `The Postgres in ${place.folder} (process ${postmaster.pid}) runs but refuses us: ` +
-        `${cause instanceof Error ? cause.message : cause}. Stop it with "tillbox down".`,
-      { cause },
-    );
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
-
-function urlOf(postmaster: Postmaster, password: string, database: string): string {
-  return `postgres://tillbox:${password}@127.0.0.1:${postmaster.port}/${database}`;
-}
-
-async function removeEphemeral(place: ServerPlace, guard: Guard | undefined): Promise<void> {
-  await rm(place.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-  guard?.dismiss();
 }
 
 /** What the file system refuses (no space, no permission) is the machine's state and not a bug: say so. */

@@ -1,16 +1,4 @@
-import {
-  chmod,
-  chown,
-  cp,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  symlink,
-} from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -150,15 +138,12 @@ async function insistOnOurs(folder: string): Promise<void> {
   }
 }
 
-/** Lets every account read, whatever the umask of the checkout was; and owns it, whoever unpacked it. */
+/** Lets every account read and run, whatever the umask of the checkout was. */
 async function openToAll(folder: string): Promise<void> {
-  const [uid, gid] = [process.geteuid?.() ?? -1, process.getegid?.() ?? -1];
-  await chown(folder, uid, gid);
   await chmod(folder, 0o755);
   for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-    const path = join(entry.parentPath, entry.name);
     if (entry.isSymbolicLink()) continue;
-    await chown(path, uid, gid);
-    await chmod(path, entry.isDirectory() || entry.parentPath.endsWith('/bin') ? 0o755 : 0o644);
+    const runnable = entry.isDirectory() || entry.parentPath.endsWith('/bin');
+    await chmod(join(entry.parentPath, entry.name), runnable ? 0o755 : 0o644);
   }
 }

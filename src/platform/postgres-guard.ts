@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 export interface Guard {
   /** Ends the guard without it doing anything. May be called twice. */
   dismiss(): void;
+  /** Lets the guard clean up now, as if we had died. */
+  cleanUp(): void;
 }
 
 /**
@@ -59,6 +61,9 @@ export function guardFolder(folder: string): Guard {
   return {
     dismiss: () => {
       if (guard.stdin.writable) guard.stdin.end('dismissed\n');
+    },
+    cleanUp: () => {
+      if (guard.stdin.writable) guard.stdin.end();
     },
   };
 }

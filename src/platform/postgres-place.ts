@@ -11,6 +11,7 @@ import {
   readFile,
   readlink,
   realpath,
+  rename,
   rm,
   rmdir,
   stat,
@@ -35,6 +36,8 @@ export interface ServerPlace {
 
 /** Where data go, as root, when the account cannot reach the folder that was asked for. */
 const reachableFolder = '/var/lib/tillbox';
+/** Bytes of log from which the next start begins a new one. */
+const logBytesMax = 10 * 2 ** 20;
 /** Entries of a place, all that a wipe removes. */
 const entries = /^(data|password|port|tillbox\.conf|server\.log(\.1)?)(\.partial-\d+-[0-9a-f]+)?$/;
 
@@ -148,9 +151,14 @@ export async function giveTo(account: ServerAccount, path: string): Promise<void
   if (account.uid !== undefined) await chown(path, account.uid, account.gid ?? account.uid);
 }
 
-/** Makes the server's log if missing; the server itself may not create files in its place. */
+/**
+ * Makes the log of a server that does not run, if missing, since the server itself may not create files in
+ * its place; a long one is put aside.
+ */
 export async function prepareLog(place: ServerPlace): Promise<void> {
   const path = join(place.folder, 'server.log');
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  if (size > logBytesMax) await rename(path, `${path}.1`);
   const file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });

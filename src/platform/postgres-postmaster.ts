@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readlinkSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { chownSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from './errors.ts';
@@ -9,6 +8,7 @@ import { runAs } from './postgres-account.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 import { isAlive, partialName, replaceFile } from './postgres-partial.ts';
 import type { ServerPlace } from './postgres-place.ts';
+import { choosePort, freePort } from './postgres-port.ts';
 
 /** The main process of a running server, as its `postmaster.pid` tells. */
 export interface Postmaster {
@@ -25,8 +25,10 @@ const startLimitS = 120;
 const stopLimitS = 30;
 /** Seconds for a stop that leaves recovery to the next start. */
 const stopImmediatelyLimitS = 10;
-/** How long the orphans of a killed postmaster may hold its shared memory. */
+/** How long a start is tried again: the orphans of a killed postmaster hold its shared memory. */
 const orphansLimitMs = 20_000;
+/** Pause between two tries while somebody else is about to let go. */
+const retryPauseMs = 200;
 /** Characters of the server's log in an error. */
 const logTailChars = 1_500;
 
@@ -69,9 +71,11 @@ export async function startPostmaster(
       return running;
     }
     const log = await logTail(place, logStart);
-    if (running && log.includes('lock file "postmaster.pid" already exists')) return undefined;
-    if (Date.now() < deadline && /could not (bind|create any TCP)/.test(log)) port = await freePort(0);
-    else if (Date.now() < deadline && log.includes('shared memory block')) await sleep(200);
+    const lost = log.includes('lock file "postmaster.pid" already exists');
+    if (lost && running) return undefined;
+    if (Date.now() > deadline) throw startFailure(place, `${outcome.output}\n${log}`);
+    if (/could not (bind|create any TCP)/.test(log)) port = await freePort(0);
+    else if (lost || log.includes('shared memory block')) await sleep(retryPauseMs);
     else throw startFailure(place, `${outcome.output}\n${log}`);
   }
 }
@@ -144,21 +148,30 @@ function readPidFile(place: ServerPlace): string | undefined {
   }
 }
 
-/** A postmaster works in its data folder. Where /proc does not tell, its name must do. */
+/**
+ * A postmaster works in its data folder. That is asked as its own account: root in a container may not look
+ * at other accounts' processes. On macOS, which has no /proc, the program's name must do.
+ */
 function isServerOf(place: ServerPlace, pid: number): boolean {
-  if (process.platform === 'linux') {
-    try {
-      return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(join(place.folder, 'data'));
-    } catch {
-      return false; // Not ours to look at, so not run by our account.
-    }
-  }
+  const { uid, gid } = place.account;
+  const identity = uid === undefined ? {} : { uid, gid: gid ?? uid };
+  const [program, ...args] =
+    process.platform === 'linux'
+      ? ['readlink', `/proc/${pid}/cwd`]
+      : ['ps', '-o', 'comm=', '-p', String(pid)];
   try {
-    return execFileSync('ps', ['-o', 'comm=', '-p', String(pid)], { timeout: 5_000 })
-      .toString()
-      .includes('postgres');
+    const answer = execFileSync(program, args, {
+      ...identity,
+      cwd: '/',
+      encoding: 'utf8',
+      timeout: 5_000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+    return process.platform === 'linux'
+      ? answer === realpathSync(join(place.folder, 'data'))
+      : answer.endsWith('postgres');
   } catch {
-    return false;
+    return false; // Gone, or run by another account, so not by ours.
   }
 }
 
@@ -174,24 +187,7 @@ function forgetForeignPid(place: ServerPlace): void {
   const path = join(place.folder, 'data', 'postmaster.pid');
   const partial = partialName(path);
   writeFileSync(partial, content.replace(/^\d+/, String(2 ** 31 - 1)), { mode: 0o600, flag: 'wx' });
+  const { uid, gid } = place.account;
+  if (uid !== undefined) chownSync(partial, uid, gid ?? uid);
   renameSync(partial, path);
-}
-
-async function choosePort(place: ServerPlace): Promise<number> {
-  const remembered = Number(await readFile(join(place.folder, 'port'), 'utf8').catch(() => '0'));
-  const usable = Number.isInteger(remembered) && remembered > 0 && remembered < 65_536;
-  return usable ? freePort(remembered).catch(() => freePort(0)) : freePort(0);
-}
-
-/** The port if it is free, or with 0 any free one; rejects if it is taken. */
-function freePort(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen({ host: '127.0.0.1', port, exclusive: true }, () => {
-      const address = probe.address();
-      const chosen = typeof address === 'object' && address ? address.port : port;
-      probe.close(() => resolve(chosen));
-    });
-  });
 }

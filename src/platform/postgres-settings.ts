@@ -18,7 +18,7 @@ export function serverSettings(options: { fsync: boolean; settings: Record<strin
     unix_socket_directories: '.',
     unix_socket_permissions: '0700',
     password_encryption: 'scram-sha-256',
-    // Ten times what the daemons, the broker and the tools open together.
+    // The daemons, the broker and the tools open a few each; the rest is room for more instances.
     max_connections: '100',
 
     // Durability: an acknowledged commit survives kill -9 and power loss.
@@ -28,22 +28,22 @@ export function serverSettings(options: { fsync: boolean; settings: Record<strin
     // The only method on macOS that reaches the disk and not only its cache.
     ...(process.platform === 'darwin' && options.fsync ? { wal_sync_method: 'fsync_writethrough' } : {}),
 
-    // Holds the hot tables and indexes of some million orders; an eighth of the smallest machine that gets it.
+    // An eighth of the smallest machine that gets it; below, the default would be a large share of all there is.
     shared_buffers: memoryBytes() < 2 * gib ? '64MB' : '256MB',
-    // Checkpoints are spread over minutes, because each one makes every page it touched be logged whole once
-    // more. Bounded by 4 GB of log, which costs at most seconds of recovery for a minute of load.
+    // Checkpoints are rare and spread out, because after each one every page is logged whole once more. The
+    // price is disk space and a longer recovery after a crash, bounded by 4 GB of log.
     max_wal_size: '4GB',
     min_wal_size: '256MB',
     checkpoint_timeout: '15min',
     checkpoint_completion_target: '0.9',
-    // Whole-page images shrink to about a third, for less processor time than writing them costs.
+    // Those whole pages are compressed: less to write and to flush.
     wal_compression: 'on',
 
     // Queue-like tables turn over in seconds: look every 10 s, not every minute, and never wait in between.
     autovacuum_naptime: '10s',
     autovacuum_max_workers: '3',
     autovacuum_vacuum_cost_delay: '0',
-    // Statements here take milliseconds; compiling one takes longer than running it.
+    // Statements here are short: compiling one would take longer than running it.
     jit: 'off',
     // Parallel plans need room in /dev/shm, which containers keep at 64 MB, and the daemons want those cores.
     max_parallel_workers_per_gather: '0',
