@@ -11,7 +11,8 @@ export interface Guard {
 /**
  * Waits for the end of its input, which comes when our process is gone, however it went. A line means that
  * all was cleaned up already. SIGQUIT is Postgres's immediate shutdown. Two seconds are granted to a server
- * that was just being started to write down its process id; then the server has ten to go before SIGKILL.
+ * that was just being started to write down its process id; then the server has ten to go before SIGKILL. An
+ * id that has passed to a process of another name is left alone.
  */
 const script = `
 trap '' INT TERM HUP
@@ -24,14 +25,15 @@ while [ -z "$pid" ] && [ $tries -lt 20 ]; do
   tries=$((tries + 1))
   [ -n "$pid" ] || sleep 0.1
 done
-if [ -n "$pid" ]; then
+name=$(cat "/proc/$pid/comm" 2>/dev/null || ps -o comm= -p "$pid" 2>/dev/null)
+if [ "\${name%postgres}" != "$name" ]; then
   kill -QUIT "$pid" 2>/dev/null
   tries=0
-  while kill -0 "$pid" 2>/dev/null && [ $tries -lt 100 ]; do
+  while [ -e data/postmaster.pid ] && kill -0 "$pid" 2>/dev/null && [ $tries -lt 100 ]; do
     tries=$((tries + 1))
     sleep 0.1
   done
-  kill -KILL "$pid" 2>/dev/null
+  [ ! -e data/postmaster.pid ] || kill -KILL "$pid" 2>/dev/null
 fi
 cd /
 tries=0

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { chownSync, readdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,12 +29,14 @@ const stopImmediatelyLimitS = 10;
 const orphansLimitMs = 20_000;
 /** Pause between two tries while somebody else is about to let go. */
 const retryPauseMs = 200;
+/** A process id beyond what any kernel gives out. */
+const pidOfNobody = 2 ** 31 - 1;
 /** Characters of the server's log in an error. */
 const logTailChars = 1_500;
 
 /** The server that runs on the data of a place, if one does. A process that only has its old id is none. */
 export function runningPostmaster(place: ServerPlace): Postmaster | undefined {
-  const lines = readPidFile(place)?.split('\n') ?? [];
+  const lines = readIfThere(join(place.folder, 'data', 'postmaster.pid')).split('\n');
   const pid = Number(lines[0]);
   if (!(pid > 0) || !isAlive(pid) || !isServerOf(place, pid)) return undefined;
   return {
@@ -55,7 +57,7 @@ export async function startPostmaster(
 ): Promise<Postmaster | undefined> {
   const deadline = Date.now() + orphansLimitMs;
   let port = await choosePort(place);
-  forgetForeignPid(place);
+  forgetForeignPids(place);
   for (;;) {
     const logStart = await logSize(place);
     // The place is the working directory, so no path of the user's reaches the shell that pg_ctl uses.
@@ -140,14 +142,6 @@ function startFailure(place: ServerPlace, details: string): CodedError {
   );
 }
 
-function readPidFile(place: ServerPlace): string | undefined {
-  try {
-    return readFileSync(join(place.folder, 'data', 'postmaster.pid'), 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * A postmaster works in its data folder. That is asked as its own account: root in a container may not look
  * at other accounts' processes. On macOS, which has no /proc, the program's name must do.
@@ -176,18 +170,32 @@ function isServerOf(place: ServerPlace, pid: number): boolean {
 }
 
 /**
- * After a container's restart the old id often belongs to another process of the same user, and Postgres
- * then refuses to start. Naming a process that cannot exist keeps its own check of the shared memory. Done
- * in one go, without awaiting, because between the look and the change no server may be started.
+ * After a container's restart the old id often belongs to another process of the same user, or to a corpse
+ * that nobody buries, and Postgres then refuses to start. Naming a process that cannot exist keeps its own
+ * check of the shared memory. Done in one go, without awaiting, because between the look and the change no
+ * server may be started.
  */
-function forgetForeignPid(place: ServerPlace): void {
-  const content = readPidFile(place);
-  const pid = Number(content?.split('\n')[0]);
-  if (!content || !(pid > 0) || !isAlive(pid) || isServerOf(place, pid)) return;
-  const path = join(place.folder, 'data', 'postmaster.pid');
-  const partial = partialName(path);
-  writeFileSync(partial, content.replace(/^\d+/, String(2 ** 31 - 1)), { mode: 0o600, flag: 'wx' });
+function forgetForeignPids(place: ServerPlace): void {
+  const data = join(place.folder, 'data');
   const { uid, gid } = place.account;
-  if (uid !== undefined) chownSync(partial, uid, gid ?? uid);
-  renameSync(partial, path);
+  for (const name of readdirSync(data).filter((name) =>
+    /^(postmaster\.pid|\.s\.PGSQL\.\d+\.lock)$/.test(name),
+  )) {
+    const path = join(data, name);
+    const content = readIfThere(path);
+    const pid = Number.parseInt(content, 10);
+    if (!(pid > 0) || !isAlive(pid) || isServerOf(place, pid)) continue;
+    const partial = partialName(path);
+    writeFileSync(partial, content.replace(/^\d+/, String(pidOfNobody)), { mode: 0o600, flag: 'wx' });
+    if (uid !== undefined) chownSync(partial, uid, gid ?? uid);
+    renameSync(partial, path);
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
