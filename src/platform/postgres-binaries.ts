@@ -4,7 +4,7 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { CodedError } from './errors.ts';
 import { isRoot, type Outcome, runAs, type ServerAccount } from './postgres-account.ts';
-import { partialName, removeAbandoned } from './postgres-partial.ts';
+import { ignoring, partialName, removeAbandoned } from './postgres-partial.ts';
 
 /** The programs of one Postgres, runnable by the account they were looked up for. */
 export interface PostgresBinaries {
@@ -88,9 +88,7 @@ async function restoreLinks(packageFolder: string): Promise<void> {
     const link = join(packageFolder, target);
     if (await stat(link).catch(() => undefined)) continue;
     await rm(link, { force: true });
-    await symlink(relative(dirname(target), source), link).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
+    await symlink(relative(dirname(target), source), link).catch(ignoring('EEXIST'));
   }
 }
 
@@ -119,10 +117,8 @@ async function makeCopy(packageFolder: string, copy: string): Promise<void> {
       });
       await restoreLinks(partial);
       await openToAll(partial);
-      await rename(partial, copy).catch((error: NodeJS.ErrnoException) => {
-        // Somebody else was faster; theirs is as good.
-        if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-      });
+      // Somebody else may be faster; theirs is as good.
+      await rename(partial, copy).catch(ignoring('ENOTEMPTY', 'EEXIST'));
     } finally {
       await rm(partial, { recursive: true, force: true });
     }

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { CodedError } from './errors.ts';
 import { runAs } from './postgres-account.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
-import { partialName, removeAbandoned } from './postgres-partial.ts';
+import { ignoring, partialName, removeAbandoned } from './postgres-partial.ts';
 import { giveTo, type ServerPlace } from './postgres-place.ts';
 
 /** Milliseconds initdb may take; 0.8 s was measured with an idle disk. */
@@ -50,9 +50,7 @@ export async function initialiseData(
         `The embedded Postgres cannot make its data in ${place.folder}: ${outcome.output}`,
       );
     }
-    await rename(partial, data).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-    });
+    await rename(partial, data).catch(ignoring('ENOTEMPTY', 'EEXIST'));
   } finally {
     await rm(partial, { recursive: true, force: true });
   }

@@ -34,3 +34,11 @@ export function isAlive(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
+
+/** For `catch`: swallows the file system errors that mean somebody else did the same thing first. */
+export function ignoring(...codes: readonly string[]): (error: NodeJS.ErrnoException) => undefined {
+  return (error) => {
+    if (!codes.includes(error.code ?? '')) throw error;
+    return undefined;
+  };
+}

@@ -19,10 +19,10 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CodedError } from './errors.ts';
 import { canEnter, chooseAccount, isRoot, type ServerAccount } from './postgres-account.ts';
-import { partialName } from './postgres-partial.ts';
+import { ignoring, partialName } from './postgres-partial.ts';
 
 /**
  * Where one embedded server keeps everything, and who runs it. In the folder: `data`, `password`, `port`,
@@ -55,29 +55,31 @@ export async function openPlace(folder: string): Promise<ServerPlace> {
   }
   const elsewhere = reachablePlaceOf(path);
   if ((await linkTarget(path)) === elsewhere) await makeElsewhere(elsewhere);
-  await mkdir(path, { recursive: true, mode: 0o711 });
-  const real = await realpath(path);
-  if (!(await hasEntries(real))) await chmod(real, 0o711);
-  if (await canEnter(account, real)) return { folder: real, account };
-  if (await hasEntries(real)) {
-    throw new CodedError(
-      'conflict',
-      `Postgres runs as ${account.name} here, because we are root, and cannot reach its data in ${real}. ` +
-        'Let others pass through every folder above it (chmod o+x), or move it to where they can.',
-    );
+  const real = found?.folder ?? (await realpath(path).catch(() => undefined));
+  if (real) {
+    const used = await hasEntries(real);
+    if (!used) await chmod(real, 0o711);
+    if (await canEnter(account, real)) return { folder: real, account };
+    if (used) throw unreachableData(account, real);
+    // Ours and empty: anything else in it makes this fail, and stays.
+    await rmdir(real).catch(ignoring('ENOENT', 'ENOTDIR'));
+  } else {
+    await mkdir(dirname(path), { recursive: true, mode: 0o711 });
+    if (await canEnter(account, dirname(path))) {
+      await mkdir(path, { mode: 0o711 }).catch(ignoring('EEXIST'));
+      await chmod(path, 0o711); // Whatever the umask took away.
+      return { folder: await realpath(path), account };
+    }
   }
   await makeElsewhere(elsewhere);
   if (!(await canEnter(account, elsewhere))) {
     throw new CodedError(
       'unavailable',
-      `Postgres runs as ${account.name} here, because we are root, and can reach neither ${real} nor ` +
+      `Postgres runs as ${account.name} here, because we are root, and can reach neither ${path} nor ` +
         `${elsewhere}. Set TILLBOX_HOME to a folder that it can reach, or set DATABASE_URL.`,
     );
   }
-  await rmdir(real); // Ours and empty: anything else in it makes this fail, and stays.
-  await symlink(elsewhere, path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+  await symlink(elsewhere, path).catch(ignoring('EEXIST'));
   return { folder: await realpath(path), account };
 }
 
@@ -113,9 +115,7 @@ export async function removePlace(folder: string): Promise<void> {
     for (const name of await readdir(real)) {
       if (entries.test(name)) await rm(join(real, name), { recursive: true, force: true });
     }
-    await rmdir(real).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-    });
+    await rmdir(real).catch(ignoring('ENOTEMPTY', 'EEXIST'));
   }
   if ((await linkTarget(path)) === reachablePlaceOf(path)) await rm(path);
 }
@@ -138,9 +138,7 @@ export async function passwordOf(place: ServerPlace): Promise<string> {
     await writeFile(partial, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
     await giveTo(place.account, partial);
     // A link, unlike a rename, never replaces the password somebody else has just made.
-    await link(partial, path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
+    await link(partial, path).catch(ignoring('EEXIST'));
     await rm(partial);
   }
   return (await readFile(path, 'utf8')).trim();
@@ -159,12 +157,18 @@ export async function prepareLog(place: ServerPlace): Promise<void> {
   const path = join(place.folder, 'server.log');
   const size = (await stat(path).catch(() => undefined))?.size ?? 0;
   if (size > logBytesMax) await rename(path, `${path}.1`);
-  const file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+  const file = await open(path, 'wx', 0o600).catch(ignoring('EEXIST'));
   if (!file) return;
   await file.close();
   await giveTo(place.account, path);
+}
+
+function unreachableData(account: ServerAccount, folder: string): CodedError {
+  return new CodedError(
+    'conflict',
+    `Postgres runs as ${account.name} here, because we are root, and cannot reach its data in ${folder}. Let ` +
+      'others pass through every folder above it (chmod o+x), or move it to where they can.',
+  );
 }
 
 function reachablePlaceOf(path: string): string {
