@@ -106,6 +106,7 @@ async function makeCopy(packageFolder: string, copy: string): Promise<void> {
   const cache = dirname(copy);
   await mkdir(cache, { recursive: true, mode: 0o755 });
   await insistOnOurs(cache);
+  await chmod(cache, 0o755); // Whatever the umask took away.
   if (!(await lstat(copy).catch(() => undefined))) {
     await removeAbandoned(cache);
     const partial = partialName(copy);

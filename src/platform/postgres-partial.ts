@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -22,6 +22,7 @@ export async function removeAbandoned(folder: string): Promise<void> {
 export async function replaceFile(path: string, content: string, mode: number): Promise<void> {
   const partial = partialName(path);
   await writeFile(partial, content, { mode, flag: 'wx' });
+  await chmod(partial, mode); // Whatever the umask took away.
   await rename(partial, path);
 }
 

@@ -211,6 +211,15 @@ describe('embedded Postgres', function () {
     expect(await answers(server.url)).to.equal(true);
   });
 
+  it('runs whatever the umask takes away', async () => {
+    const umask = process.umask(0o077);
+    try {
+      expect(await answers((await start()).url)).to.equal(true);
+    } finally {
+      process.umask(umask);
+    }
+  });
+
   it('removes ephemeral data on stop', async () => {
     const server = await start({ ephemeral: true });
     expect(await answers(server.url)).to.equal(true);
