@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError } from '../platform/errors.ts';
 import { preferredWaitSeconds } from '../platform/http-headers.ts';
-import { createHttpServer, sendProblem } from '../platform/http-server.ts';
+import { createHttpServer, listen, sendProblem } from '../platform/http-server.ts';
 import type { Daemon } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { docsPage } from './docs-page.ts';
@@ -60,7 +60,7 @@ export class Gateway implements Daemon {
   /** Listens; answers the URL. */
   async start(): Promise<string> {
     const { host, port, log } = this.#settings;
-    const url = await this.#app.listen({ host, port });
+    const url = await listen(this.#app, host, port);
     log.info({ url }, 'listening');
     return url;
   }
