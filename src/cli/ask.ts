@@ -1,0 +1,16 @@
+import inquirer from 'inquirer';
+import type { Argument } from './arguments.ts';
+
+/** Asks a person for an argument until it keeps its rule. Questions go to stderr: stdout is for results. */
+export async function ask(argument: Argument<unknown>): Promise<string> {
+  const prompt = inquirer.createPromptModule({ output: process.stderr });
+  const { answer } = await prompt([
+    {
+      type: 'input',
+      name: 'answer',
+      message: `${argument.question}:`,
+      validate: (text: string) => argument.read(text.trim()) !== undefined || `It ${argument.rule}.`,
+    },
+  ]);
+  return answer.trim();
+}

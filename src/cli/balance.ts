@@ -1,0 +1,20 @@
+import type { AccountView } from '../payments/account.ts';
+import type { TillboxCommand } from './command.ts';
+
+/** `tillbox balance USER`. */
+export function addBalance(program: TillboxCommand): void {
+  program
+    .command('balance')
+    .description('Print what is in an account.')
+    .usage('USER [options]')
+    .argument('[user]', 'whose account')
+    .helped(['balance alice', 'balance alice --json'], [5, 7])
+    .action(async (user: string | undefined, _options: object, command: TillboxCommand) => {
+      const { openClient } = await import('./client.ts');
+      const { requireArgument, userArgument } = await import('./arguments.ts');
+      const { gateway, terminal } = await openClient(command);
+      const userId = await requireArgument(userArgument, user, { terminal, command });
+      const account = await gateway.get<AccountView>(`/accounts/${userId}`);
+      terminal.result(account, () => account.balance);
+    });
+}

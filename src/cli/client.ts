@@ -1,0 +1,30 @@
+import { type Config, readConfig } from '../platform/config.ts';
+import type { TillboxCommand } from './command.ts';
+import { Gateway } from './gateway.ts';
+import { gatewayUrl } from './gateway-url.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+
+/** What a command that talks to the gateway works with. */
+export interface Client {
+  terminal: Terminal;
+  gateway: Gateway;
+  config: Config;
+  /** What an interruption from now on leaves behind, and what to do about it; undefined for nothing. */
+  interruptionNotice: string | undefined;
+}
+
+/**
+ * Opens terminal and gateway for a command. Ctrl-C ends the process from now on, with the notice and exit
+ * code 130.
+ */
+export async function openClient(command: TillboxCommand): Promise<Client> {
+  const config = readConfig(process.env);
+  const terminal = await openTerminal(command);
+  const gateway = new Gateway(gatewayUrl(config));
+  const client: Client = { terminal, gateway, config, interruptionNotice: undefined };
+  process.once('SIGINT', () => {
+    if (client.interruptionNotice !== undefined) terminal.note(client.interruptionNotice);
+    process.exit(130);
+  });
+  return client;
+}

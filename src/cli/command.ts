@@ -1,0 +1,100 @@
+import { Command, Option } from 'commander';
+import { CodedError } from '../platform/errors.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+
+/** What the options that every command takes say. */
+export interface SharedOptions {
+  /** One JSON document on stdout instead of text. */
+  json: boolean;
+  /** Whether a missing argument may be asked for, as far as the options say. */
+  input: boolean;
+  /** Whether colour is allowed, as far as the options say. */
+  color: boolean;
+}
+
+/**
+ * A command of ours: the options that every command takes, help in one form, usage errors as CodedErrors.
+ * `program.command(name)` makes one.
+ */
+export class TillboxCommand extends Command {
+  constructor(name?: string) {
+    super(name);
+    this.option('--json', 'print JSON: what HTTP answers')
+      .option('--no-input', 'never ask')
+      .option('--no-color', 'no colour')
+      // Everything behind a command is that command's: so `--` keeps its meaning there.
+      .enablePositionalOptions()
+      .allowExcessArguments(false)
+      .helpOption('-h, --help', 'print this help');
+  }
+
+  override createCommand(name?: string): TillboxCommand {
+    return new TillboxCommand(name);
+  }
+
+  /** The options that every command takes, before or behind the command's name. */
+  sharedOptions(): SharedOptions {
+    const levels: SharedOptions[] = [];
+    for (let command: Command | null = this; command !== null; command = command.parent) {
+      levels.push(command.opts<SharedOptions>());
+    }
+    return {
+      json: levels.some(({ json }) => json === true),
+      input: levels.every(({ input }) => input !== false),
+      color: levels.every(({ color }) => color !== false),
+    };
+  }
+
+  /** Adds `--idempotency-key`, for commands that write. */
+  writes(): this {
+    return this.addOption(
+      new Option('--idempotency-key <key>', 'do this once, however often it is repeated with the same key'),
+    );
+  }
+
+  /** Adds examples (without the leading `tillbox`) and the exit codes, other than 0, 1 and 2, to the help. */
+  helped(examples: readonly string[], codes: readonly ExitCode[]): this {
+    const lines = [
+      '',
+      'Examples:',
+      ...examples.map((example) => `  $ tillbox ${example}`),
+      '',
+      'Exit codes:',
+      ...([0, 1, 2, ...codes] as const).map((code) => `  ${String(code).padStart(3)}  ${exitCodes[code]}`),
+    ];
+    return this.addHelpText('after', lines.join('\n'));
+  }
+
+  /** The command as a user types it: `tillbox topup`. */
+  get fullName(): string {
+    return this.parent === null ? this.name() : `${(this.parent as TillboxCommand).fullName} ${this.name()}`;
+  }
+
+  /** A usage error: what is wrong, and where to read on. */
+  usageError(message: string): CodedError {
+    return new CodedError(
+      'usage',
+      `${message}\nUsage: ${this.fullName} ${this.usage()}\nSee ${this.fullName} --help.`,
+    );
+  }
+
+  /** Every usage error that commander finds comes here. */
+  override error(message: string): never {
+    const sentence = message.replace(/^error: /, '').replace(/[^.?)]$/, '$&.');
+    throw this.usageError(sentence.charAt(0).toUpperCase() + sentence.slice(1));
+  }
+
+  /** An option `--wait[=SECONDS]` takes a value only behind `=`; what follows a bare `--wait` is an argument. */
+  override parseOptions(argv: string[]): { operands: string[]; unknown: string[] } {
+    const optional = new Map(
+      this.options.flatMap((option) =>
+        option.optional && option.long ? [[option.long, option.presetArg]] : [],
+      ),
+    );
+    const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+    const explicit = argv.map((argument, index) =>
+      index < end && optional.has(argument) ? `${argument}=${optional.get(argument)}` : argument,
+    );
+    return super.parseOptions(explicit);
+  }
+}

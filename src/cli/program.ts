@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { CommanderError } from 'commander';
+import { addBalance } from './balance.ts';
+import { TillboxCommand } from './command.ts';
+import { ignoreClosedPipe } from './terminal.ts';
+
+export type { TillboxCommand as Program } from './command.ts';
+
+/** Every command registers itself here, in the order of the help. Each imports what it needs when it runs. */
+const commands: readonly ((program: TillboxCommand) => void)[] = [addBalance];
+
+/** Builds the whole command line. */
+export function createProgram(): TillboxCommand {
+  const program = new TillboxCommand('tillbox')
+    .description('Orders and payments that talk only through messages, on Postgres alone.')
+    .usage('COMMAND [options]')
+    .version(readVersion(), '-V, --version', 'print the version')
+    .helpCommand(false)
+    .exitOverride();
+  for (const add of commands) add(program);
+  return program;
+}
+
+/**
+ * Runs the command line and sets the exit code. The one place where errors become messages and exit codes.
+ * @param argv the words behind `tillbox`
+ */
+export async function runProgram(argv: readonly string[]): Promise<void> {
+  ignoreClosedPipe(process.stdout);
+  ignoreClosedPipe(process.stderr);
+  try {
+    await createProgram().parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    // Help and the version are printed by now; help instead of a command is a usage error.
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
+      return;
+    }
+    const { reportError } = await import('./report-error.ts');
+    process.exitCode = reportError(error, {
+      json: argv.includes('--json'),
+      debug: /^(debug|trace)$/.test(process.env['TILLBOX_LOG_LEVEL'] ?? ''),
+      stderr: process.stderr,
+    });
+  }
+}
+
+function readVersion(): string {
+  // From the sources the package begins two folders up, from compiled code three.
+  for (const path of ['../../package.json', '../../../package.json']) {
+    try {
+      return JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')).version;
+    } catch {
+      // Try the next.
+    }
+  }
+  return 'unknown';
+}

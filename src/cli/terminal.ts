@@ -1,0 +1,55 @@
+import type { Writable } from 'node:stream';
+import type { TillboxCommand } from './command.ts';
+import { colouredPaint, type Paint, plainPaint } from './paint.ts';
+import { visibleJson } from './terminal-text.ts';
+
+/** Where a command prints, and what it may do there. */
+export interface Terminal {
+  /** Whether results are JSON. */
+  readonly json: boolean;
+  /** Whether a missing argument may be asked for: a person is there, and nothing forbids it. */
+  readonly mayAsk: boolean;
+  /** Columns of a terminal; undefined when stdout is none. */
+  readonly columns: number | undefined;
+  /** Colours for stdout; without a terminal, or when colour is unwanted, they change nothing. */
+  readonly paint: Paint;
+  /** Aborts when nobody reads stdout any more. */
+  readonly closed: AbortSignal;
+  /** Prints a result on stdout: with --json the document, for people the text. */
+  result(document: unknown, text: () => string): void;
+  /** Prints one document of a stream on stdout: with --json as one line of NDJSON, for people the text. */
+  streamed(document: unknown, text: () => string): void;
+  /** Tells a person something that is no result, on stderr. */
+  note(text: string): void;
+}
+
+/** Opens the terminal for a command, as its options and the environment want it. */
+export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
+  const { stdin, stdout, stderr } = process;
+  const { json, input, color } = command.sharedOptions();
+  const isTerminal = stdout.isTTY === true;
+  const colourful =
+    isTerminal && color && !json && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
+  const closed = new AbortController();
+  stdout.on('error', () => closed.abort());
+  const print = (text: string) => {
+    if (!closed.signal.aborted && text !== '') stdout.write(`${text}\n`);
+  };
+  return {
+    json,
+    mayAsk: isTerminal && stdin.isTTY === true && input && !json,
+    columns: isTerminal ? stdout.columns : undefined,
+    paint: colourful ? await colouredPaint() : plainPaint,
+    closed: closed.signal,
+    result: (document, text) => print(json ? visibleJson(document, isTerminal ? 2 : undefined) : text()),
+    streamed: (document, text) => print(json ? visibleJson(document) : text()),
+    note: (text) => void stderr.write(`${text}\n`),
+  };
+}
+
+/** A reader that goes away (`| head`) is no error: the command goes on and ends as it would have ended. */
+export function ignoreClosedPipe(stream: Writable): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
