@@ -2,12 +2,24 @@ import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { addBalance } from './balance.ts';
 import { TillboxCommand } from './command.ts';
+import { addDown } from './down.ts';
+import { addMigrate } from './migrate.ts';
+import { addServe } from './serve.ts';
+import { addStatus } from './status.ts';
 import { ignoreClosedPipe } from './terminal.ts';
+import { addUp } from './up.ts';
 
 export type { TillboxCommand as Program } from './command.ts';
 
 /** Every command registers itself here, in the order of the help. Each imports what it needs when it runs. */
-const commands: readonly ((program: TillboxCommand) => void)[] = [addBalance];
+const commands: readonly ((program: TillboxCommand) => void)[] = [
+  addUp,
+  addDown,
+  addStatus,
+  addMigrate,
+  addServe,
+  addBalance,
+];
 
 /** Builds the whole command line. */
 export function createProgram(): TillboxCommand {
