@@ -45,7 +45,7 @@ describe('embedded Postgres', function () {
     await rm(scratch, { recursive: true, force: true });
   });
 
-  /** Not durable unless asked: initdb alone would take twice as long. */
+  /** Not durable unless asked: these tests are about everything else. */
   async function start(options: Partial<Parameters<typeof startEmbeddedPostgres>[0]> = {}) {
     const server = await startEmbeddedPostgres({ folder, ephemeral: false, fsync: false, ...options });
     started.push(server);
