@@ -1,11 +1,11 @@
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import pg from 'pg';
-import { CodedError } from './errors.ts';
-import { runAs } from './postgres-account.ts';
-import type { PostgresBinaries } from './postgres-binaries.ts';
-import { ignoring, partialName, removeAbandoned } from './postgres-partial.ts';
-import { giveTo, type ServerPlace } from './postgres-place.ts';
+import { CodedError } from '../errors.ts';
+import { runAs } from './account.ts';
+import type { PostgresBinaries } from './binaries.ts';
+import { ignoring, partialName, removeAbandoned } from './partial.ts';
+import { giveTo, type ServerPlace } from './place.ts';
 
 /** Milliseconds initdb may take; 0.9 s was measured. */
 const initdbLimitMs = 120_000;
