@@ -2,12 +2,28 @@ import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { addBalance } from './balance.ts';
 import { TillboxCommand } from './command.ts';
+import { addCreateAccount } from './create-account.ts';
+import { addCreateOrder } from './create-order.ts';
+import { addHelp } from './help.ts';
+import { addOrder } from './order.ts';
+import { addOrders } from './orders.ts';
+import { addStatement } from './statement.ts';
 import { ignoreClosedPipe } from './terminal.ts';
+import { addTopup } from './topup.ts';
 
 export type { TillboxCommand as Program } from './command.ts';
 
 /** Every command registers itself here, in the order of the help. Each imports what it needs when it runs. */
-const commands: readonly ((program: TillboxCommand) => void)[] = [addBalance];
+const commands: readonly ((program: TillboxCommand) => void)[] = [
+  addCreateAccount,
+  addTopup,
+  addBalance,
+  addStatement,
+  addCreateOrder,
+  addOrders,
+  addOrder,
+  addHelp,
+];
 
 /** Builds the whole command line. */
 export function createProgram(): TillboxCommand {
