@@ -4,17 +4,27 @@ import { addBalance } from './balance.ts';
 import { TillboxCommand } from './command.ts';
 import { addCreateAccount } from './create-account.ts';
 import { addCreateOrder } from './create-order.ts';
+import { addDown } from './down.ts';
 import { addHelp } from './help.ts';
+import { addMigrate } from './migrate.ts';
 import { addOrder } from './order.ts';
 import { addOrders } from './orders.ts';
+import { addServe } from './serve.ts';
 import { addStatement } from './statement.ts';
+import { addStatus } from './status.ts';
 import { ignoreClosedPipe } from './terminal.ts';
 import { addTopup } from './topup.ts';
+import { addUp } from './up.ts';
 
 export type { TillboxCommand as Program } from './command.ts';
 
 /** Every command registers itself here, in the order of the help. Each imports what it needs when it runs. */
 const commands: readonly ((program: TillboxCommand) => void)[] = [
+  addUp,
+  addDown,
+  addStatus,
+  addMigrate,
+  addServe,
   addCreateAccount,
   addTopup,
   addBalance,

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Database } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
-import { createHttpServer } from '../platform/http-server.ts';
+import { createHttpServer, listen } from '../platform/http-server.ts';
 import { type Daemon, waitUntilAvailable } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { Broker, type Delivery } from './broker.ts';
@@ -82,7 +82,7 @@ export class Service implements Daemon {
   /** Listens; answers the URL. What it waits for (database, broker, migration) is told in the log. */
   async start(): Promise<string> {
     const { host, port, log } = this.#settings;
-    const url = await this.#app.listen({ host, port });
+    const url = await listen(this.#app, host, port);
     log.info({ url }, 'listening');
     this.#started = this.#startBehind();
     return url;

@@ -105,18 +105,28 @@ export function readConfig(environment: Environment): Config {
     paymentsUrls: urls('PAYMENTS_URL', `http://127.0.0.1:${paymentsPort}`),
     logLevel: level as LogLevel,
   };
-  const given = databaseNames.filter((name) => config.databaseUrls[name] !== undefined);
-  if (given.length > 0) {
-    for (const name of databaseNames.filter((database) => !given.includes(database))) {
-      const variable = `${name.toUpperCase()}_DATABASE_URL` as EnvironmentVariable;
-      refuse(variable, 'is missing: give all three database URLs, or DATABASE_URL for one server, or none');
-    }
-  }
   if (errors.length > 0) {
     const detail = errors.map(({ field, message }) => `${field} ${message}`).join('\n');
     throw new CodedError('usage', detail, { fields: errors });
   }
   return config;
+}
+
+/**
+ * The URLs of the databases a command needs; undefined when the environment names none at all.
+ * @throws CodedError `usage` that names every variable that is missing
+ */
+export function givenDatabaseUrls<Name extends DatabaseName>(
+  config: Config,
+  names: readonly Name[],
+): Record<Name, string> | undefined {
+  const missing = names.filter((name) => config.databaseUrls[name] === undefined);
+  if (missing.length === databaseNames.length) return undefined;
+  if (missing.length > 0) {
+    const variables = missing.map((name) => `${name.toUpperCase()}_DATABASE_URL`).join(' and ');
+    throw new CodedError('usage', `${variables} must be set, or DATABASE_URL for one server.`);
+  }
+  return config.databaseUrls as Record<Name, string>;
 }
 
 function defaultHome(environment: Environment): string {

@@ -81,6 +81,18 @@ export function createHttpServer(options: { log: Logger; bodies: 'json' | 'bytes
   return app;
 }
 
+/** Begins to listen; answers the URL. Throws `conflict` when the port is taken. */
+export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw cause;
+    const reason = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${code})`;
+    throw new CodedError('conflict', `Port ${port} of ${host} ${reason}. Set another one.`, { cause });
+  }
+}
+
 /** Answers with the problem document of an error. */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: CodedError): FastifyReply {
   const { status } = errorCatalogue[error.code];

@@ -1,0 +1,25 @@
+import type { TillboxCommand } from './command.ts';
+
+/** `tillbox migrate`: brings the databases up to date. */
+export function addMigrate(program: TillboxCommand): void {
+  program
+    .command('migrate')
+    .description('Bring the databases up to date: tables, roles, privileges, queues. Safe to repeat.')
+    .helped(['migrate', 'DATABASE_URL=postgres://admin@127.0.0.1/tillbox tillbox migrate'], [4, 7])
+    .action(async (_options: object, command: TillboxCommand) => {
+      const { readConfig } = await import('../platform/config.ts');
+      const { createLogger } = await import('../platform/logging.ts');
+      const { migrate } = await import('../system/migrate.ts');
+      const { withDatabases } = await import('../system/with-databases.ts');
+      const { openTerminal } = await import('./terminal.ts');
+      const terminal = await openTerminal(command);
+      const config = readConfig(process.env);
+      const log = createLogger('migrate', config.logLevel);
+      const done = await withDatabases(config, (urls) => migrate(urls, log));
+      terminal.result({ databases: done }, () =>
+        done
+          .map(({ database, migrations }) => `${database}: ${migrations.join(', ') || 'up to date'}`)
+          .join('\n'),
+      );
+    });
+}

@@ -1,0 +1,155 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { CodedError } from '../platform/errors.ts';
+import { preferredWaitSeconds } from '../platform/http-headers.ts';
+import { createHttpServer, listen, sendProblem } from '../platform/http-server.ts';
+import type { Daemon } from '../platform/lifecycle.ts';
+import type { Logger } from '../platform/logging.ts';
+import { docsPage } from './docs-page.ts';
+import { openApiDocument } from './openapi.ts';
+import { type Route, routes } from './routes.ts';
+import { Upstreams } from './upstreams.ts';
+
+/** Where the gateway listens and where it leads. */
+export interface GatewaySettings {
+  host: string;
+  port: number;
+  ordersUrls: readonly string[];
+  paymentsUrls: readonly string[];
+  log: Logger;
+}
+
+/** Headers that mean something to a service; no other crosses. */
+const requestHeaders = ['content-type', 'idempotency-key', 'prefer', 'traceparent', 'last-event-id'] as const;
+/** Headers of an answer that mean something to a client. */
+const answerHeaders = [
+  'content-type',
+  'content-length',
+  'location',
+  'idempotent-replayed',
+  'preference-applied',
+  'retry-after',
+  'cache-control',
+] as const;
+
+/** The gateway: passes requests on to the services, and knows nothing about orders or money. */
+export class Gateway implements Daemon {
+  readonly #settings: GatewaySettings;
+  readonly #app: FastifyInstance;
+  readonly #upstreams: Record<'orders' | 'payments', Upstreams>;
+
+  constructor(settings: GatewaySettings) {
+    this.#settings = settings;
+    this.#app = createHttpServer({ log: settings.log, bodies: 'bytes' });
+    this.#upstreams = {
+      orders: new Upstreams('orders', settings.ordersUrls),
+      payments: new Upstreams('payments', settings.paymentsUrls),
+    };
+    this.#app.addHook('onRequest', async (request, reply) => {
+      reply.header('x-request-id', request.id);
+    });
+    for (const route of routes) this.#addRoute(route);
+    this.#refuseOtherMethods();
+    this.#app.get('/readyz', (_request, reply) => this.#answerReady(reply));
+    const document = openApiDocument();
+    this.#app.get('/openapi.json', () => document);
+    this.#app.get('/docs', (_request, reply) =>
+      reply.type('text/html; charset=utf-8').send(docsPage(document)),
+    );
+  }
+
+  /** Listens; answers the URL. */
+  async start(): Promise<string> {
+    const { host, port, log } = this.#settings;
+    const url = await listen(this.#app, host, port);
+    log.info({ url }, 'listening');
+    return url;
+  }
+
+  /** Ends what is under way. May be called twice. */
+  async stop(): Promise<void> {
+    await this.#app.close();
+    await Promise.all(Object.values(this.#upstreams).map((upstreams) => upstreams.close()));
+  }
+
+  #addRoute({ method, path, service }: Route): void {
+    const upstreams = this.#upstreams[service];
+    this.#app.route({
+      method,
+      url: fastifyPath(path),
+      handler: async (request, reply) => {
+        const headers = pick(request.headers, requestHeaders);
+        headers['x-request-id'] = request.id;
+        const answer = await upstreams.request({
+          method,
+          path: request.raw.url ?? '/',
+          headers,
+          body: request.body as Buffer | undefined,
+          repeatable: method === 'GET' || 'idempotency-key' in headers,
+          extraMs: (preferredWaitSeconds(request.headers['prefer']) ?? 0) * 1_000,
+          ...(path.endsWith('/events') ? { signal: untilClosed(reply) } : {}),
+        });
+        reply.code(answer.statusCode).headers(pick(answer.headers, answerHeaders));
+        return reply.send(answer.body);
+      },
+    });
+  }
+
+  /** A route that exists for another method says so, with the methods there are. */
+  #refuseOtherMethods(): void {
+    const byPath = Map.groupBy(routes, ({ path }) => path);
+    for (const [path, same] of byPath) {
+      const allowed = same.map(({ method }) => method as string);
+      const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => !allowed.includes(method));
+      this.#app.route({
+        method: others,
+        url: fastifyPath(path),
+        handler: (request: FastifyRequest, reply) => {
+          const detail = `${path} takes ${allowed.join(' and ')}, not ${request.method}.`;
+          reply.header('allow', allowed.join(', '));
+          return sendProblem(request, reply, new CodedError('method-not-allowed', detail));
+        },
+      });
+    }
+  }
+
+  /** Ready when each service has an instance that is. */
+  async #answerReady(reply: FastifyReply) {
+    const [orders, payments] = await Promise.all([
+      this.#instancesOf('orders'),
+      this.#instancesOf('payments'),
+    ]);
+    const ready = orders.some((instance) => instance.ready) && payments.some((instance) => instance.ready);
+    reply.code(ready ? 200 : 503);
+    return { ready, service: 'gateway', pid: process.pid, orders, payments };
+  }
+
+  async #instancesOf(service: 'orders' | 'payments') {
+    const answers = await this.#upstreams[service].askAll('/readyz');
+    return answers.map(({ url, answer }) => {
+      const { ready, pid } = (answer ?? {}) as { ready?: unknown; pid?: unknown };
+      return { url, pid: typeof pid === 'number' ? pid : null, ready: ready === true };
+    });
+  }
+}
+
+function fastifyPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function pick(
+  headers: Record<string, string | string[] | undefined>,
+  names: readonly string[],
+): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers[name];
+    if (value !== undefined) picked[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return picked;
+}
+
+function untilClosed(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => controller.abort());
+  return controller.signal;
+}

@@ -1,0 +1,138 @@
+import knex from 'knex';
+import pg from 'pg';
+import { installBroker } from '../messaging/broker.ts';
+import { type DatabaseName, databaseNames } from '../platform/config.ts';
+import { connectionOptions } from '../platform/database.ts';
+import { CodedError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logging.ts';
+import { isUnavailable } from '../platform/postgres-errors.ts';
+import { knexConfig, type MigratedSchema } from './migrations.ts';
+import { createRolesTable, ensureRole, grantAuditor, grantService, roleUrl } from './roles.ts';
+
+/** Any number that is ours: whoever holds it migrates, everybody else waits. */
+const lockKey = 7_420_743_074_407;
+/** Statements of a migration may take long on large tables. */
+const statementMs = 600_000;
+const oldestServerVersion = 150_000;
+
+/** Administrator URLs of the three databases; two may be the same. */
+export type DatabaseUrls = Record<DatabaseName, string>;
+
+/** What `migrate` did in one database. */
+export interface Migrated {
+  database: DatabaseName;
+  /** Names of the migrations that were run now. */
+  migrations: string[];
+}
+
+/**
+ * Brings all databases up to date: schemas and tables (Knex), roles and privileges, pg-boss and the queues.
+ * Safe to repeat, to run while daemons work, and to start several times at once: one does it, the others
+ * wait and find it done.
+ */
+export async function migrate(urls: DatabaseUrls, log: Logger): Promise<Migrated[]> {
+  const done: Migrated[] = [];
+  for (const database of databaseNames) {
+    done.push({
+      database,
+      migrations: await withLock(urls[database], (admin) => migrateOne(database, urls[database], admin, log)),
+    });
+  }
+  return done;
+}
+
+async function migrateOne(
+  database: DatabaseName,
+  url: string,
+  admin: pg.Client,
+  log: Logger,
+): Promise<string[]> {
+  await createRolesTable(admin);
+  const role = await ensureRole(admin, database);
+  const auditor = await ensureRole(admin, 'auditor');
+  if (database === 'broker') {
+    await installBrokerAs(role, url, admin, auditor, log);
+    return [];
+  }
+  const migrations = await runMigrations(database, url);
+  await grantService(admin, database, role);
+  await grantAuditor(admin, database, auditor);
+  return migrations;
+}
+
+/** The broker's schema belongs to the broker's role, which installs into it and maintains it. */
+async function installBrokerAs(role: string, url: string, admin: pg.Client, auditor: string, log: Logger) {
+  await admin.query(`create schema if not exists broker authorization ${pg.escapeIdentifier(role)}`);
+  const brokerUrl = await roleUrl(url, 'broker', log);
+  await installBroker(brokerUrl);
+  const owner = new pg.Client(connectionOptions(brokerUrl, 'tillbox migrate'));
+  await owner.connect();
+  try {
+    await grantAuditor(owner, 'broker', auditor);
+  } finally {
+    await owner.end();
+  }
+}
+
+async function runMigrations(schema: MigratedSchema, url: string): Promise<string[]> {
+  const database = knex(knexConfig(schema, url));
+  try {
+    // We hold our own lock: whoever left Knex's behind was killed half-way.
+    await database.migrate.forceFreeMigrationsLock();
+    const [, names] = (await database.migrate.latest()) as [number, string[]];
+    return names;
+  } finally {
+    await database.destroy();
+  }
+}
+
+/** Runs `work` as the only migration of that database. The lock dies with the connection. */
+async function withLock<Result>(url: string, work: (admin: pg.Client) => Promise<Result>): Promise<Result> {
+  const options = connectionOptions(url, 'tillbox migrate');
+  const admin = new pg.Client({
+    ...options,
+    statement_timeout: statementMs,
+    query_timeout: statementMs + 1_000,
+    lock_timeout: 0,
+    idle_in_transaction_session_timeout: 0,
+  });
+  admin.on('error', () => {});
+  try {
+    await admin.connect();
+    await refuseOldServer(admin);
+    await admin.query('select pg_advisory_lock($1)', [lockKey]);
+    return await work(admin);
+  } catch (error) {
+    throw explain(error);
+  } finally {
+    await admin.end().catch(() => {});
+  }
+}
+
+async function refuseOldServer(admin: pg.Client): Promise<void> {
+  const { rows } = await admin.query<{ version: string }>(
+    `select current_setting('server_version_num') as version`,
+  );
+  if (Number(rows[0]?.version) >= oldestServerVersion) return;
+  throw new CodedError('usage', 'This Postgres is too old: tillbox needs version 15 or later.');
+}
+
+/** The errors an operator can do something about, in words. */
+function explain(error: unknown): unknown {
+  const { code, message } = error as { code?: string; message?: string };
+  if (code === '3D000')
+    return new CodedError('unavailable', `${message}. Create it first: createdb.`, { cause: error });
+  if (code === '28P01' || code === '28000') {
+    return new CodedError('unauthorized', `The database refuses the login: ${message}.`, { cause: error });
+  }
+  if (code === '42501') {
+    const detail = `The database refuses: ${message}. migrate needs the administrator's URL, of a role that may create roles and schemas.`;
+    return new CodedError('unauthorized', detail, { cause: error });
+  }
+  if (isUnavailable(error)) {
+    return new CodedError('unavailable', `The database is away: ${message}. Start it, or correct its URL.`, {
+      cause: error,
+    });
+  }
+  return error;
+}

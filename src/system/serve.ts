@@ -1,0 +1,60 @@
+import { Gateway } from '../gateway/daemon.ts';
+import { createOrdersDaemon } from '../orders/daemon.ts';
+import { createPaymentsDaemon } from '../payments/daemon.ts';
+import { type Config, type Environment, givenDatabaseUrls, readConfig } from '../platform/config.ts';
+import { CodedError } from '../platform/errors.ts';
+import { type Daemon, liveUntilSignal, waitUntilAvailable } from '../platform/lifecycle.ts';
+import { createLogger, type Logger } from '../platform/logging.ts';
+import { roleUrl } from './roles.ts';
+
+/** The services listen for the gateway alone. */
+const serviceHost = '127.0.0.1';
+
+/** Runs one daemon in this process until it is told to stop. */
+export async function serve(
+  service: 'gateway' | 'orders' | 'payments',
+  environment: Environment,
+): Promise<void> {
+  const config = readConfig(environment);
+  const log = createLogger(service, config.logLevel);
+  const stopping = new AbortController();
+  let daemon: Daemon | undefined;
+  const stop = async () => {
+    stopping.abort();
+    await daemon?.stop();
+  };
+  liveUntilSignal({ stop }, log);
+  if (service === 'gateway') {
+    const { gatewayHost: host, gatewayPort: port, ordersUrls, paymentsUrls } = config;
+    const gateway = new Gateway({ host, port, ordersUrls, paymentsUrls, log });
+    daemon = gateway;
+    await gateway.start();
+    return;
+  }
+  const urls = await logins(service, config, log, stopping.signal);
+  if (urls === undefined) return;
+  const create = service === 'orders' ? createOrdersDaemon : createPaymentsDaemon;
+  const port = service === 'orders' ? config.ordersPort : config.paymentsPort;
+  const started = create({ ...urls, host: serviceHost, port, log });
+  daemon = started;
+  await started.start();
+}
+
+/** The URLs of this service's roles. Waits for databases that are away; undefined when stopped before. */
+async function logins(service: 'orders' | 'payments', config: Config, log: Logger, signal: AbortSignal) {
+  const given = givenDatabaseUrls(config, [service, 'broker']);
+  if (given === undefined) {
+    const detail = `tillbox serve ${service} needs ${service.toUpperCase()}_DATABASE_URL and BROKER_DATABASE_URL, or DATABASE_URL. tillbox up runs everything with a Postgres of its own.`;
+    throw new CodedError('usage', detail);
+  }
+  const urls = { databaseUrl: given[service], brokerUrl: given.broker };
+  const there = await waitUntilAvailable(
+    'databases',
+    async () => {
+      urls.databaseUrl = await roleUrl(given[service], service, log);
+      urls.brokerUrl = await roleUrl(given.broker, 'broker', log);
+    },
+    { log, signal },
+  );
+  return there ? urls : undefined;
+}
