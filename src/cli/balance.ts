@@ -1,5 +1,6 @@
 import type { AccountView } from '../payments/account.ts';
 import type { TillboxCommand } from './command.ts';
+import { visible } from './terminal-text.ts';
 
 /** `tillbox balance USER`. */
 export function addBalance(program: TillboxCommand): void {
@@ -9,12 +10,14 @@ export function addBalance(program: TillboxCommand): void {
     .usage('USER [options]')
     .argument('[user]', 'whose account')
     .helped(['balance alice', 'balance alice --json'], [5, 7])
-    .action(async (user: string | undefined, _options: object, command: TillboxCommand) => {
-      const { openClient } = await import('./client.ts');
-      const { requireArgument, userArgument } = await import('./arguments.ts');
-      const { gateway, terminal } = await openClient(command);
-      const userId = await requireArgument(userArgument, user, { terminal, command });
-      const account = await gateway.get<AccountView>(`/accounts/${userId}`);
-      terminal.result(account, () => account.balance);
-    });
+    .action(run);
+}
+
+async function run(user: string | undefined, _options: object, command: TillboxCommand) {
+  const { openClient } = await import('./client.ts');
+  const { requireArgument, userArgument } = await import('./arguments.ts');
+  const { gateway, terminal } = await openClient(command);
+  const userId = await requireArgument(userArgument, user, { terminal, command });
+  const account = await gateway.get<AccountView>(`/accounts/${userId}`);
+  terminal.result(account, () => visible(account.balance));
 }

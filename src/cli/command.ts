@@ -13,6 +13,14 @@ export interface SharedOptions {
 }
 
 /**
+ * An option `--name[=value]`: its value stands behind `=` or it is the default; what follows is an argument.
+ * @param flags such as `--wait [=seconds]`
+ */
+export function optionWithDefault(flags: string, description: string, value: string): Option {
+  return new Option(flags, description).preset(value);
+}
+
+/**
  * A command of ours: the options that every command takes, help in one form, usage errors as CodedErrors.
  * `program.command(name)` makes one.
  */
@@ -25,7 +33,16 @@ export class TillboxCommand extends Command {
       // Everything behind a command is that command's: so `--` keeps its meaning there.
       .enablePositionalOptions()
       .allowExcessArguments(false)
-      .helpOption('-h, --help', 'print this help');
+      .helpOption('-h, --help', 'print this help')
+      .configureHelp({
+        subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace(/ ?\[options\]/, ''),
+        argumentTerm: (argument) => argument.name().toUpperCase(),
+        optionTerm: ({ flags }) =>
+          flags.replace(/ ?([<[])(=?)(.+)([>\]])/, (_all, open, equals, name, close) =>
+            open === '<' ? ` ${name.toUpperCase()}` : `[${equals}${name.toUpperCase()}${close}`,
+          ),
+        optionDescription: ({ description }) => description,
+      });
   }
 
   override createCommand(name?: string): TillboxCommand {
@@ -84,7 +101,7 @@ export class TillboxCommand extends Command {
     throw this.usageError(sentence.charAt(0).toUpperCase() + sentence.slice(1));
   }
 
-  /** An option `--wait[=SECONDS]` takes a value only behind `=`; what follows a bare `--wait` is an argument. */
+  /** Sees to `optionWithDefault`: commander would take the word behind a bare `--wait` for its value. */
   override parseOptions(argv: string[]): { operands: string[]; unknown: string[] } {
     const optional = new Map(
       this.options.flatMap((option) =>

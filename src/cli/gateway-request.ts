@@ -1,25 +1,24 @@
+import type { IncomingMessage } from 'node:http';
 import { GatewayProblem, type ProblemDocument } from './gateway-problem.ts';
+import { exchange, type GatewayRequest, readText } from './http-exchange.ts';
 
-/** One request to the gateway. */
-export interface GatewayRequest {
-  method: 'GET' | 'POST';
-  /** Path and query, from the root of the gateway. */
-  path: string;
-  /** Sent as JSON. */
-  body?: object;
-  idempotencyKey?: string;
-}
+/** No final answer, this time. */
+export type Failure =
+  /** Nothing was sent: there is no connection. */
+  | { kind: 'never-sent'; reason: string }
+  /** 503 of the gateway, which stored nothing; or no answer at all, so that it may have taken effect. */
+  | {
+      kind: 'away' | 'lost';
+      reason: string;
+      problem?: GatewayProblem;
+      retryAfterMs?: number;
+    };
 
-/**
- * What became of one try: a final answer; not sent at all; a refusal that passes and has stored nothing;
- * no answer, so that it may or may not have taken effect.
- */
+/** What became of one try. A problem is final: repeated, the request would be refused again. */
 export type TryOutcome =
   | { kind: 'answered'; body: unknown }
   | { kind: 'refused'; problem: GatewayProblem }
-  | { kind: 'never-sent'; reason: string }
-  | { kind: 'away'; problem: GatewayProblem | undefined; reason: string; retryAfterMs: number | undefined }
-  | { kind: 'lost'; problem: GatewayProblem | undefined; reason: string; retryAfterMs: number | undefined };
+  | Failure;
 
 /** Longest wait for one answer. The gateway itself gives up on what is behind it in under 3 s. */
 const answerMsMax = 5_000;
@@ -32,72 +31,48 @@ const neverSentCodes = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'EADDRNOTAVAIL',
-  'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
-/** Sends a request once. Never rejects. */
-export async function tryOnce(url: string, request: GatewayRequest): Promise<TryOutcome> {
-  let response: Response;
-  let text: string;
+/** Sends a request once, and waits for the answer for 5 s, or until `signal` aborts. Never rejects. */
+export async function tryOnce(
+  url: string,
+  request: GatewayRequest,
+  signal?: AbortSignal,
+): Promise<TryOutcome> {
+  const timeout = AbortSignal.timeout(answerMsMax);
   try {
-    response = await fetch(url + request.path, {
-      method: request.method,
-      redirect: 'manual',
-      signal: AbortSignal.timeout(answerMsMax),
-      headers: headersOf(request),
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-    });
-    text = await response.text();
+    const response = await exchange(url, request, signal ? AbortSignal.any([signal, timeout]) : timeout);
+    return outcomeOfAnswer(url, response, parsed(await readText(response)));
   } catch (error) {
-    return outcomeOfFailure(error);
+    return failureOf(error, timeout.aborted);
   }
-  return outcomeOfAnswer(response, parsed(text), url);
 }
 
-function headersOf({ body, idempotencyKey }: GatewayRequest): Record<string, string> {
-  return {
-    accept: 'application/json',
-    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
-  };
-}
-
-function outcomeOfAnswer(response: Response, body: unknown, url: string): TryOutcome {
-  const { status, headers } = response;
-  if (response.ok && isObject(body)) return { kind: 'answered', body };
-  const problem = isObject(body) && typeof body['code'] === 'string' ? body : undefined;
-  const retryAfterMs = retryAfterIn(headers.get('retry-after'));
-  if (problem === undefined) {
+function outcomeOfAnswer(
+  url: string,
+  { statusCode = 0, headers }: IncomingMessage,
+  body: unknown,
+): TryOutcome {
+  if (statusCode >= 200 && statusCode < 300 && isObject(body)) return { kind: 'answered', body };
+  const retryAfterMs = retryAfterIn(headers['retry-after']);
+  if (!isObject(body) || typeof body.code !== 'string') {
     // Not tillbox: a proxy on the way, or some other server at this address.
-    const reason = `${url} answered ${status}, and not as tillbox does`;
-    return status >= 500
-      ? { kind: 'lost', problem: undefined, reason, retryAfterMs }
+    const reason = `${url} answered ${statusCode}, and not as tillbox does`;
+    return statusCode >= 500
+      ? { kind: 'lost', reason, ...retryAfterMs }
       : { kind: 'refused', problem: strangerProblem(reason) };
   }
-  const refusal = new GatewayProblem(status, problem);
-  if (status !== 503) return { kind: 'refused', problem: refusal };
-  const kind = refusal.code === 'outcome-unknown' ? 'lost' : 'away';
-  return { kind, problem: refusal, reason: refusal.message, retryAfterMs };
+  const problem = new GatewayProblem(statusCode, body);
+  if (statusCode !== 503) return { kind: 'refused', problem };
+  const kind = problem.code === 'outcome-unknown' ? 'lost' : 'away';
+  return { kind, problem, reason: problem.message, ...retryAfterMs };
 }
 
-function outcomeOfFailure(error: unknown): TryOutcome {
-  if (error instanceof Error && error.name === 'TimeoutError') {
-    const reason = `the gateway did not answer within ${answerMsMax / 1_000} s`;
-    return { kind: 'lost', problem: undefined, reason, retryAfterMs: undefined };
-  }
-  const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
-  const code = cause?.code;
-  // fetch refuses some ports itself, before it connects.
-  if (cause?.message === 'bad port') return { kind: 'never-sent', reason: 'fetch allows no such port' };
-  const reason = code ?? cause?.message ?? String(error);
-  return code !== undefined && neverSentCodes.has(code)
-    ? { kind: 'never-sent', reason }
-    : {
-        kind: 'lost',
-        problem: undefined,
-        reason: `the connection broke (${reason})`,
-        retryAfterMs: undefined,
-      };
+function failureOf(error: unknown, timedOut: boolean): Failure {
+  if (timedOut) return { kind: 'lost', reason: `there was no answer within ${answerMsMax / 1_000} s` };
+  const { message, code } = error as NodeJS.ErrnoException;
+  if (code !== undefined && neverSentCodes.has(code)) return { kind: 'never-sent', reason: code };
+  return { kind: 'lost', reason: `the connection broke (${code ?? message})` };
 }
 
 function strangerProblem(reason: string): GatewayProblem {
@@ -105,9 +80,11 @@ function strangerProblem(reason: string): GatewayProblem {
   return new GatewayProblem(503, { type: 'urn:tillbox:problem:unavailable', code: 'unavailable', detail });
 }
 
-/** `Retry-After` in its form in seconds; the form with a date is not used by tillbox. */
-function retryAfterIn(header: string | null): number | undefined {
-  return header !== null && /^\d{1,4}$/.test(header) ? Number(header) * 1_000 : undefined;
+/** `Retry-After` in seconds; the form with a date is not one of tillbox. */
+function retryAfterIn(header: string | undefined): { retryAfterMs: number } | undefined {
+  return header !== undefined && /^\d{1,4}$/.test(header)
+    ? { retryAfterMs: Number(header) * 1_000 }
+    : undefined;
 }
 
 function parsed(text: string): unknown {

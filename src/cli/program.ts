@@ -2,11 +2,18 @@ import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { addBalance } from './balance.ts';
 import { TillboxCommand } from './command.ts';
+import { addCreateAccount } from './create-account.ts';
+import { addCreateOrder } from './create-order.ts';
 import { addDown } from './down.ts';
+import { addHelp } from './help.ts';
 import { addMigrate } from './migrate.ts';
+import { addOrder } from './order.ts';
+import { addOrders } from './orders.ts';
 import { addServe } from './serve.ts';
+import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
 import { ignoreClosedPipe } from './terminal.ts';
+import { addTopup } from './topup.ts';
 import { addUp } from './up.ts';
 
 export type { TillboxCommand as Program } from './command.ts';
@@ -18,7 +25,14 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addStatus,
   addMigrate,
   addServe,
+  addCreateAccount,
+  addTopup,
   addBalance,
+  addStatement,
+  addCreateOrder,
+  addOrders,
+  addOrder,
+  addHelp,
 ];
 
 /** Builds the whole command line. */

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { TillboxCommand } from './command.ts';
 import { colouredPaint, type Paint, plainPaint } from './paint.ts';
-import { visibleJson } from './terminal-text.ts';
+import { visible, visibleJson } from './terminal-text.ts';
 
 /** Where a command prints, and what it may do there. */
 export interface Terminal {
@@ -21,6 +21,8 @@ export interface Terminal {
   streamed(document: unknown, text: () => string): void;
   /** Tells a person something that is no result, on stderr. */
   note(text: string): void;
+  /** Tells a person how to go on with a list that has more. */
+  noteMore(cursor: string | null): void;
 }
 
 /** Opens the terminal for a command, as its options and the environment want it. */
@@ -32,6 +34,7 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
     isTerminal && color && !json && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
   const closed = new AbortController();
   stdout.on('error', () => closed.abort());
+  const note = (text: string) => void stderr.write(`${text}\n`);
   const print = (text: string) => {
     if (!closed.signal.aborted && text !== '') stdout.write(`${text}\n`);
   };
@@ -43,7 +46,11 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
     closed: closed.signal,
     result: (document, text) => print(json ? visibleJson(document, isTerminal ? 2 : undefined) : text()),
     streamed: (document, text) => print(json ? visibleJson(document) : text()),
-    note: (text) => void stderr.write(`${text}\n`),
+    note,
+    noteMore: (cursor) => {
+      // In JSON the document says it.
+      if (cursor !== null && !json) note(`There is more: --cursor ${visible(cursor)}`);
+    },
   };
 }
 

@@ -1,0 +1,94 @@
+import type { OrderView } from '../orders/order.ts';
+import type { Argument } from './arguments.ts';
+import type { Client } from './client.ts';
+import { optionWithDefault, type TillboxCommand } from './command.ts';
+
+const waitSecondsDefault = '30';
+/** A day: longer than any wait that makes sense. */
+const waitSecondsMax = 86_400;
+
+export const waitArgument: Argument<number> = {
+  name: '--wait',
+  field: 'wait',
+  question: 'Seconds to wait',
+  rule: `must be a whole number of seconds from 0 to ${waitSecondsMax}, such as --wait=30`,
+  read: (text) => (/^\d{1,5}$/.test(text) && Number(text) <= waitSecondsMax ? Number(text) : undefined),
+};
+
+/** `tillbox create-order USER AMOUNT [DESCRIPTION…]`. */
+export function addCreateOrder(program: TillboxCommand): void {
+  program
+    .command('create-order')
+    .description('Create an order; its payment begins at once.')
+    .usage('USER AMOUNT [DESCRIPTION…] [--wait[=SECONDS]] [options]')
+    .argument('[user]', 'who pays')
+    .argument('[amount]', 'how much: 0.01 to 1000000000.00, at most two decimals')
+    .argument('[description...]', 'what for, up to 500 characters; several words need no quotes')
+    .addOption(
+      optionWithDefault(
+        '--wait [=seconds]',
+        `wait until the order is final (default: ${waitSecondsDefault} s)`,
+        waitSecondsDefault,
+      ),
+    )
+    .writes()
+    .helped(
+      ['create-order alice 49.90 two tickets --wait', 'create-order alice 5 --json'],
+      [3, 6, 7, 124, 130],
+    )
+    .action(run);
+}
+
+async function run(
+  user: string | undefined,
+  amountText: string | undefined,
+  words: string[],
+  options: { wait?: string; idempotencyKey?: string },
+  command: TillboxCommand,
+) {
+  const { openClient } = await import('./client.ts');
+  const { amountArgument, descriptionArgument, readArgument, requireArgument, userArgument } = await import(
+    './arguments.ts'
+  );
+  const { writeOnce } = await import('./write-once.ts');
+  const { formatOrder } = await import('./order-text.ts');
+  const client = await openClient(command);
+  const { terminal } = client;
+  const waitSeconds = options.wait === undefined ? undefined : readArgument(waitArgument, options.wait);
+  const userId = await requireArgument(userArgument, user, { terminal, command });
+  const amount = await requireArgument(amountArgument, amountText, { terminal, command });
+  const description = readArgument(descriptionArgument, words.join(' '));
+  const created = await writeOnce<OrderView>(client, {
+    path: '/orders',
+    body: { user_id: userId, amount, description },
+    idempotencyKey: options.idempotencyKey,
+    noun: 'order',
+  });
+  const order = waitSeconds === undefined ? created : await untilFinal(client, created, waitSeconds);
+  terminal.result(order, () => formatOrder(order, terminal.paint));
+  if (waitSeconds !== undefined) await judge(order, waitSeconds);
+}
+
+/** The order once it is final, or as it is when the time is over or the gateway stays away. */
+async function untilFinal(client: Client, created: OrderView, waitSeconds: number): Promise<OrderView> {
+  const { followOrder } = await import('./follow-order.ts');
+  // The order goes on without us; its id is all that is needed.
+  client.interruptionNotice = `The order goes on. Look at it with tillbox order ${created.id}`;
+  const signal = AbortSignal.any([AbortSignal.timeout(waitSeconds * 1_000), client.terminal.closed]);
+  let order = created;
+  for await (const next of followOrder(client.gateway, created.id, signal)) order = next;
+  client.interruptionNotice = undefined;
+  return order;
+}
+
+/** What became of an order that was waited for, as an exit code. */
+async function judge(order: OrderView, waitSeconds: number): Promise<void> {
+  if (order.status === 'FINISHED') return;
+  if (order.status === 'CANCELED') {
+    const { ExitWith } = await import('./report-error.ts');
+    throw new ExitWith(3);
+  }
+  const { CodedError } = await import('../platform/errors.ts');
+  const detail = `The order is not final after ${waitSeconds} s. It goes on: tillbox order ${order.id} --watch`;
+  throw new CodedError('wait-timeout', detail);
+}

@@ -1,0 +1,56 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { OrderView } from '../orders/order.ts';
+import { CodedError } from '../platform/errors.ts';
+import type { Gateway } from './gateway.ts';
+import { orderEvents } from './order-events.ts';
+
+/** Pause between reads where no event stream comes through. */
+const pollMs = 500;
+/** A gateway that was there is waited for this long: a restart takes a second or two. */
+const awayMsMax = 60_000;
+
+/**
+ * An order, and again each time its status changes; ends at a final status, or when `signal` aborts. By the
+ * event stream, and by reading the order where that ends early.
+ * @throws CodedError `order-not-found`; `unavailable` when the gateway is not there, or goes away for a minute
+ */
+export async function* followOrder(
+  gateway: Gateway,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<OrderView, void> {
+  let seen: string | undefined;
+  let heardAt: number | undefined;
+  while (!signal.aborted) {
+    for await (const order of lookAt(gateway, id, signal)) {
+      if (order instanceof CodedError) {
+        const isOver = heardAt === undefined || performance.now() - heardAt > awayMsMax;
+        if (order.exitCode !== 7 || isOver) throw order;
+        continue;
+      }
+      heardAt = performance.now();
+      if (order.status === seen) continue;
+      seen = order.status;
+      yield order;
+      if (order.status !== 'NEW') return;
+    }
+    await pause(pollMs, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** One stream to its end, then one read; a failure of the read comes as a value. */
+async function* lookAt(
+  gateway: Gateway,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<OrderView | CodedError, void> {
+  yield* orderEvents(gateway.url, id, signal);
+  if (signal.aborted) return;
+  try {
+    yield await gateway.get<OrderView>(`/orders/${id}`, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof CodedError)) throw error;
+    yield error;
+  }
+}

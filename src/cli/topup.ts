@@ -1,0 +1,46 @@
+import type { TillboxCommand } from './command.ts';
+import { visible } from './terminal-text.ts';
+
+/** A top-up as the gateway answers it. */
+interface TopupView {
+  id: string;
+  amount: string;
+  balance: string;
+}
+
+/** `tillbox topup USER AMOUNT`. */
+export function addTopup(program: TillboxCommand): void {
+  program
+    .command('topup')
+    .description('Put money into an account.')
+    .usage('USER AMOUNT [options]')
+    .argument('[user]', 'whose account')
+    .argument('[amount]', 'how much: 0.01 to 1000000000.00, at most two decimals')
+    .writes()
+    .helped(['topup alice 100', 'topup alice 49.90 --idempotency-key invoice-4711'], [5, 6, 7])
+    .action(run);
+}
+
+async function run(
+  user: string | undefined,
+  amountText: string | undefined,
+  options: { idempotencyKey?: string },
+  command: TillboxCommand,
+) {
+  const { openClient } = await import('./client.ts');
+  const { amountArgument, requireArgument, userArgument } = await import('./arguments.ts');
+  const { writeOnce } = await import('./write-once.ts');
+  const client = await openClient(command);
+  const place = { terminal: client.terminal, command };
+  const userId = await requireArgument(userArgument, user, place);
+  const amount = await requireArgument(amountArgument, amountText, place);
+  const topup = await writeOnce<TopupView>(client, {
+    path: `/accounts/${userId}/topups`,
+    body: { amount },
+    idempotencyKey: options.idempotencyKey,
+    noun: 'top-up',
+  });
+  client.terminal.result(topup, () =>
+    visible(`Topped up ${userId} by ${topup.amount}; the balance is ${topup.balance}.`),
+  );
+}
