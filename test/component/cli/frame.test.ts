@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createProgram } from '../../../src/cli/program.ts';
-import { runTillbox } from './run-tillbox.ts';
+import { runTillbox, startTillbox } from './run-tillbox.ts';
 
 describe('the frame of the command line', () => {
   it('prints its version', async () => {
@@ -15,6 +15,13 @@ describe('the frame of the command line', () => {
       expect({ code, stderr }, words.join(' ')).to.deep.equal({ code: 0, stderr: '' });
       expect(stdout).to.match(/^Usage: tillbox /);
     }
+  });
+
+  it('ends quietly when nobody reads it', async () => {
+    const { child, ended } = startTillbox(['--help']);
+    child.stdout.destroy();
+    const { code, stderr } = await ended;
+    expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
   });
 
   it('has a page on the environment and one on exit codes', async () => {
