@@ -32,8 +32,11 @@ export async function receiveDeliveries(
       .map(contradiction);
     const deadLetters = [...unreadable, ...contradictions];
     await outbox.add(tx, [], deadLetters);
-    const first = [...stored.values()].filter((count) => count === 1).length;
-    return { stored: stored.size, duplicates: deliveries.length - deadLetters.length - first, deadLetters };
+    const firsts = received.filter(
+      ({ request, deliveries: copies }) => stored.get(messageId(request.orderId, request.type)) === copies,
+    );
+    const duplicates = deliveries.length - deadLetters.length - firsts.length;
+    return { stored: stored.size, duplicates, deadLetters };
   });
 }
 

@@ -1,11 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CodedError } from './errors.ts';
-import { findBinaries, type PostgresBinaries } from './postgres-binaries.ts';
-import { administratorUrl, createDatabase, initialiseData } from './postgres-data.ts';
-import { type Guard, guardFolder } from './postgres-guard.ts';
-import { replaceFile } from './postgres-partial.ts';
+import { findBinaries, type PostgresBinaries } from './embedded-postgres/binaries.ts';
+import { administratorUrl, createDatabase, initialiseData } from './embedded-postgres/data.ts';
+import { type Guard, guardFolder } from './embedded-postgres/guard.ts';
+import { replaceFile } from './embedded-postgres/partial.ts';
 import {
   findPlace,
   makeTemporaryPlace,
@@ -14,14 +13,15 @@ import {
   prepareLog,
   removePlace,
   type ServerPlace,
-} from './postgres-place.ts';
+} from './embedded-postgres/place.ts';
 import {
   type Postmaster,
   runningPostmaster,
   startPostmaster,
   stopPostmaster,
-} from './postgres-postmaster.ts';
-import { serverSettings } from './postgres-settings.ts';
+} from './embedded-postgres/postmaster.ts';
+import { serverSettings } from './embedded-postgres/settings.ts';
+import { CodedError } from './errors.ts';
 
 /** A running embedded server. */
 export interface EmbeddedPostgres {
@@ -31,6 +31,11 @@ export interface EmbeddedPostgres {
   readonly dataFolder: string;
   /** true when a server that already ran was adopted. */
   readonly adopted: boolean;
+  /**
+   * Starts the server again if it died; true when it had. It keeps its password and, unless somebody took it
+   * meanwhile, its port. Throws when it cannot be started.
+   */
+  revive(): Promise<boolean>;
   /** Stops the server, adopted or not; when ephemeral, removes its data too. May be called twice. */
   stop(): Promise<void>;
 }
@@ -138,8 +143,9 @@ function running(
   how: { adopted: boolean; password: string; guard: Guard | undefined },
 ): EmbeddedPostgres {
   let stopped: Promise<void> | undefined;
+  let current = postmaster;
   const stop = async (): Promise<void> => {
-    await inWords(stopPostmaster(place, binaries, postmaster));
+    await inWords(stopPostmaster(place, binaries, current));
     if (!how.guard) return;
     await inWords(rm(place.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
     how.guard.dismiss();
@@ -148,6 +154,11 @@ function running(
     url: administratorUrl(postmaster.port, how.password, 'tillbox'),
     dataFolder: join(place.folder, 'data'),
     adopted: how.adopted,
+    revive: async () => {
+      if (stopped !== undefined || runningPostmaster(place) !== undefined) return false;
+      current = (await inWords(startPostmaster(place, binaries))) ?? runningPostmaster(place) ?? current;
+      return true;
+    },
     stop: () => {
       stopped ??= stop();
       return stopped;

@@ -2,9 +2,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, databaseNames, givenDatabaseUrls } from '../platform/config.ts';
-import { startEmbeddedPostgres } from '../platform/embedded-postgres.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../platform/embedded-postgres.ts';
 import { CodedError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
+import { PassLoop } from '../platform/pass-loop.ts';
 import { createEphemeralDatabases } from './ephemeral-databases.ts';
 import { type DatabaseUrls, migrate } from './migrate.ts';
 import { reservePort } from './ports.ts';
@@ -15,6 +16,8 @@ import { type ProcessEvents, SupervisedProcess } from './supervised-process.ts';
 
 const readyMsMax = 60_000;
 const readyPollMs = 30;
+/** How soon an embedded server that died is noticed. */
+const postgresPollMs = 500;
 
 /** How a whole system is to be run. */
 export interface SystemSettings {
@@ -82,7 +85,11 @@ export class System {
         ephemeral,
         log: (message, fields) => log.debug(fields ?? {}, message),
       });
-      this.#undo.push(() => postgres.stop());
+      const keeper = this.#keepAlive(postgres);
+      this.#undo.push(async () => {
+        await keeper.stop();
+        await postgres.stop();
+      });
       const databases = { orders: postgres.url, payments: postgres.url, broker: postgres.url };
       return { databases, embedded: true, dataFolder: postgres.dataFolder };
     }
@@ -90,6 +97,18 @@ export class System {
     const fresh = await createEphemeralDatabases(given);
     this.#undo.push(() => fresh.drop());
     return { databases: fresh.urls, embedded: false, dataFolder: null };
+  }
+
+  /** A server that dies is started again, like a daemon. */
+  #keepAlive(postgres: EmbeddedPostgres): PassLoop {
+    const { events, log } = this.#settings;
+    const pass = async () => {
+      if (await postgres.revive()) events.died('postgres', 'started it again');
+      return false;
+    };
+    const keeper = new PassLoop({ name: 'postgres', pass, idleMs: postgresPollMs, log });
+    keeper.start();
+    return keeper;
   }
 
   async #startDaemons(databases: DatabaseUrls) {

@@ -10,6 +10,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import pg from 'pg';
+import { chooseAccount, runAs } from '../../../src/platform/embedded-postgres/account.ts';
+import { findBinaries } from '../../../src/platform/embedded-postgres/binaries.ts';
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
@@ -17,8 +19,6 @@ import {
   wipeEmbeddedPostgres,
 } from '../../../src/platform/embedded-postgres.ts';
 import { CodedError } from '../../../src/platform/errors.ts';
-import { chooseAccount, runAs } from '../../../src/platform/postgres-account.ts';
-import { findBinaries } from '../../../src/platform/postgres-binaries.ts';
 
 const modulePath = join(import.meta.dirname, '../../../src/platform/embedded-postgres.ts');
 const packageFolder = dirname(
@@ -45,7 +45,7 @@ describe('embedded Postgres', function () {
     await rm(scratch, { recursive: true, force: true });
   });
 
-  /** Not durable unless asked: initdb alone would take twice as long. */
+  /** Not durable unless asked: these tests are about everything else. */
   async function start(options: Partial<Parameters<typeof startEmbeddedPostgres>[0]> = {}) {
     const server = await startEmbeddedPostgres({ folder, ephemeral: false, fsync: false, ...options });
     started.push(server);

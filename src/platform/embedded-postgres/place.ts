@@ -20,9 +20,9 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { CodedError } from './errors.ts';
-import { canEnter, chooseAccount, isRoot, type ServerAccount } from './postgres-account.ts';
-import { ignoring, partialName } from './postgres-partial.ts';
+import { CodedError } from '../errors.ts';
+import { canEnter, chooseAccount, isRoot, type ServerAccount } from './account.ts';
+import { ignoring, partialName } from './partial.ts';
 
 /**
  * Where one embedded server keeps everything, and who runs it. In the folder: `data`, `password`, `port`,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { CodedError } from './errors.ts';
+import { CodedError } from '../errors.ts';
 
 /**
  * The operating system account that runs the embedded Postgres. Without `uid` and `gid` it is our own;

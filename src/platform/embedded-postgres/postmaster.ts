@@ -3,12 +3,12 @@ import { chownSync, readdirSync, readFileSync, realpathSync, renameSync, writeFi
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CodedError } from './errors.ts';
-import { runAs } from './postgres-account.ts';
-import type { PostgresBinaries } from './postgres-binaries.ts';
-import { isAlive, partialName, replaceFile } from './postgres-partial.ts';
-import type { ServerPlace } from './postgres-place.ts';
-import { choosePort, freePort } from './postgres-port.ts';
+import { CodedError } from '../errors.ts';
+import { runAs } from './account.ts';
+import type { PostgresBinaries } from './binaries.ts';
+import { isAlive, partialName, replaceFile } from './partial.ts';
+import type { ServerPlace } from './place.ts';
+import { choosePort, freePort } from './port.ts';
 
 /** The main process of a running server, as its `postmaster.pid` tells. */
 export interface Postmaster {

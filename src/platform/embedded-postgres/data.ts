@@ -1,13 +1,13 @@
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import pg from 'pg';
-import { CodedError } from './errors.ts';
-import { runAs } from './postgres-account.ts';
-import type { PostgresBinaries } from './postgres-binaries.ts';
-import { ignoring, partialName, removeAbandoned } from './postgres-partial.ts';
-import { giveTo, type ServerPlace } from './postgres-place.ts';
+import { CodedError } from '../errors.ts';
+import { runAs } from './account.ts';
+import type { PostgresBinaries } from './binaries.ts';
+import { ignoring, partialName, removeAbandoned } from './partial.ts';
+import { giveTo, type ServerPlace } from './place.ts';
 
-/** Milliseconds initdb may take; 0.8 s was measured with an idle disk. */
+/** Milliseconds initdb may take; 0.9 s was measured. */
 const initdbLimitMs = 120_000;
 /** Milliseconds to connect, and for one administrative statement. */
 const connectLimitMs = 10_000;
@@ -29,16 +29,8 @@ export async function initialiseData(
       place.account,
       binaries.initdb,
       [
-        ...[
-          '--pgdata',
-          basename(partial),
-          '--username',
-          'tillbox',
-          '--pwfile',
-          'password',
-          '--auth',
-          'scram-sha-256',
-        ],
+        ...['--pgdata', basename(partial), '--username=tillbox'],
+        ...['--pwfile=password', '--auth=scram-sha-256'],
         ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
         ...(fsync ? [] : ['--no-sync']),
       ],

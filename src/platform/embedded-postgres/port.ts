@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { ServerPlace } from './postgres-place.ts';
+import type { ServerPlace } from './place.ts';
 
 /** The port this place's server had before if that is free, so that URLs stay true, else another. */
 export async function choosePort(place: ServerPlace): Promise<number> {

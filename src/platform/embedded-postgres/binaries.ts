@@ -2,9 +2,9 @@ import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink }
 import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { CodedError } from './errors.ts';
-import { isRoot, type Outcome, runAs, type ServerAccount } from './postgres-account.ts';
-import { ignoring, partialName, removeAbandoned } from './postgres-partial.ts';
+import { CodedError } from '../errors.ts';
+import { isRoot, type Outcome, runAs, type ServerAccount } from './account.ts';
+import { ignoring, partialName, removeAbandoned } from './partial.ts';
 
 /** The programs of one Postgres, runnable by the account they were looked up for. */
 export interface PostgresBinaries {

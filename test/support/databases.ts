@@ -1,0 +1,74 @@
+import pg from 'pg';
+import { Outbox } from '../../src/messaging/outbox.ts';
+import { Database } from '../../src/platform/database.ts';
+import type { EphemeralDatabases } from '../../src/system/ephemeral-databases.ts';
+import type { DatabaseUrls } from '../../src/system/migrate.ts';
+import { roleUrl } from '../../src/system/roles.ts';
+import { createTestDatabases, silentLog } from './test-server.ts';
+
+/** What a component test works with: the services' own logins, and an administrator to look behind them. */
+export interface TestDatabases {
+  /** Administrator URLs. */
+  adminUrls: DatabaseUrls;
+  /** URLs of the services' roles. */
+  urls: DatabaseUrls;
+  orders: Database;
+  payments: Database;
+  ordersOutbox: Outbox;
+  paymentsOutbox: Outbox;
+  /** Runs SQL as administrator of the database and answers its rows; `bigint` arrives as text. */
+  sql<Row extends object = Record<string, unknown>>(
+    database: keyof DatabaseUrls,
+    text: string,
+    values?: unknown[],
+  ): Promise<Row[]>;
+}
+
+/**
+ * Gives the tests of a describe block databases of their own, copied from the migrated template. Kept, and
+ * printed, when one of the tests failed.
+ */
+export function useDatabases(): TestDatabases {
+  const current = {} as TestDatabases;
+  const admins: Partial<Record<keyof DatabaseUrls, pg.Pool>> = {};
+  let ephemeral: EphemeralDatabases;
+  let failed = false;
+
+  before(async function () {
+    this.timeout(60_000);
+    ephemeral = await createTestDatabases();
+    const adminUrls = ephemeral.urls;
+    const urls = {
+      orders: await roleUrl(adminUrls.orders, 'orders', silentLog),
+      payments: await roleUrl(adminUrls.payments, 'payments', silentLog),
+      broker: await roleUrl(adminUrls.broker, 'broker', silentLog),
+    };
+    const open = (url: string) => new Database({ url, name: 'test', connectionsMax: 4, log: silentLog });
+    Object.assign(current, {
+      adminUrls,
+      urls,
+      orders: open(urls.orders),
+      payments: open(urls.payments),
+      ordersOutbox: new Outbox('orders'),
+      paymentsOutbox: new Outbox('payments'),
+      sql: async (database: keyof DatabaseUrls, text: string, values: unknown[] = []) => {
+        admins[database] ??= new pg.Pool({ connectionString: adminUrls[database], max: 1 });
+        return (await admins[database].query(text, values)).rows;
+      },
+    });
+  });
+
+  afterEach(function () {
+    if (this.currentTest?.state === 'failed') failed = true;
+  });
+
+  after(async () => {
+    await Promise.all([current.orders?.close(), current.payments?.close()]);
+    await Promise.all(Object.values(admins).map((pool) => pool.end()));
+    if (failed && process.env['DATABASE_URL'])
+      console.error(`    databases kept: ${current.adminUrls.orders}`);
+    else await ephemeral?.drop();
+  });
+
+  return current;
+}
