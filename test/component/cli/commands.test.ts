@@ -164,6 +164,20 @@ describe('a command of the client', () => {
     });
   });
 
+  describe('create-order --wait, once the order is there,', () => {
+    it('waits for a gateway that goes away, and prints the order when the time is over', async () => {
+      const leave: Answer = (response, ...rest) => {
+        response.on('close', () => void gateway?.stop());
+        response.setHeader('connection', 'close');
+        json(201, orderView())(response, ...rest);
+      };
+      const { code, stdout, stderr } = await run([leave], 'create-order', 'alice', '10', '--wait=1');
+      expect(code).to.equal(124);
+      expect(stdout).to.contain(id).and.to.contain('NEW');
+      expect(stderr).to.contain(`tillbox order ${id} --watch`);
+    });
+  });
+
   describe('order --watch', () => {
     it('prints each status once, a line each, and exits 0 for a canceled order too', async () => {
       const answers = [events(orderView(), orderView()), json(200, orderView()), events(orderView(canceled))];
