@@ -24,7 +24,12 @@ export interface FakeGateway {
 }
 
 /** Starts one; each request gets the next answer, the last one again and again. */
-export async function startFakeGateway(...answers: Answer[]): Promise<FakeGateway> {
+export function startFakeGateway(...answers: Answer[]): Promise<FakeGateway> {
+  return startFakeGatewayAt(0, answers);
+}
+
+/** Starts one on a port; 0 is any free one. */
+export async function startFakeGatewayAt(port: number, answers: readonly Answer[]): Promise<FakeGateway> {
   const requests: ReceivedRequest[] = [];
   const server = createServer(async (incoming, response) => {
     const request = await read(incoming);
@@ -32,7 +37,7 @@ export async function startFakeGateway(...answers: Answer[]): Promise<FakeGatewa
     requests.push(request);
     answer?.(response, request, requests);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
