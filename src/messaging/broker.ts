@@ -153,7 +153,12 @@ function brokerConnection(url: string, name: string) {
 
 /** Publishes jobs from outside a service, on a connection of its own: for tools that send messages again. */
 export async function publishOnce(url: string, publications: readonly Publication[]): Promise<void> {
-  const boss = new PgBoss({ ...brokerConnection(url, 'publish'), max: 1, supervise: false, registerInstance: false });
+  const boss = new PgBoss({
+    ...brokerConnection(url, 'publish'),
+    max: 1,
+    supervise: false,
+    registerInstance: false,
+  });
   boss.on('error', () => {});
   await boss.start();
   try {

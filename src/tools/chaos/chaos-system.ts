@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DatabaseName, databaseNames, type LogLevel, readConfig } from '../../platform/config.ts';
+import { type DatabaseName, databaseNames, readConfig } from '../../platform/config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../platform/embedded-postgres.ts';
-import { createLogger } from '../../platform/logging.ts';
+import { createLogger, type LogLevel } from '../../platform/logging.ts';
 import type { DatabaseUrls } from '../../system/migrate.ts';
 import { System } from '../../system/system.ts';
 import { TcpLink } from './tcp-link.ts';
