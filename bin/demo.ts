@@ -33,7 +33,8 @@ const chalk = new Chalk({ level: process.stdout.isTTY && !process.env['NO_COLOR'
 
 /** Runs a command of ours, showing it; answers what it printed. Exit code 3 (CANCELED) is an answer too. */
 async function tillbox(...args: string[]): Promise<string> {
-  console.log(chalk.dim(`$ tillbox ${args.join(' ')}`));
+  const typed = args.map((word) => (word.includes(' ') ? `"${word}"` : word));
+  console.log(chalk.dim(`$ tillbox ${typed.join(' ')}`));
   const child = spawn(process.execPath, [executable, ...args, '--json', '--no-input'], {
     env: environment,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -40,6 +40,8 @@ export function createHttpServer(options: { log: Logger; bodies: 'json' | 'bytes
     requestTimeout: requestMsMax,
     keepAliveTimeout: 65_000,
     forceCloseConnections: 'idle',
+    // While closing, what arrives on a connection that is still open is answered as ever, and the connection closed.
+    return503OnClosing: false,
     genReqId: (request) => requestIdIn(request.headers['x-request-id']) ?? randomUUID(),
     routerOptions: { maxParamLength: urlBytesMax, ignoreTrailingSlash: false },
     ajv: {
