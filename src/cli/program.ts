@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
+import { addAudit } from './audit.ts';
 import { addBalance } from './balance.ts';
 import { TillboxCommand } from './command.ts';
 import { addCreateAccount } from './create-account.ts';
@@ -32,6 +33,7 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addCreateOrder,
   addOrders,
   addOrder,
+  addAudit,
   addHelp,
 ];
 
