@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { CodedError, errorCatalogue } from './errors.ts';
 import { parseJsonBody } from './http-json.ts';
@@ -6,6 +7,8 @@ import { bodyBytesMax, partBytesMax, refuseUnreadable, sendProblem, toCodedError
 import type { Logger } from './logging.ts';
 
 const requestMsMax = 10_000;
+/** How often connections that became idle are looked for while closing. */
+const idleSweepMs = 50;
 
 /**
  * The base of every HTTP server of ours: JSON only, limits on everything, problem documents for every
@@ -60,6 +63,7 @@ export function createHttpServer(options: { log: Logger; bodies: 'json' | 'bytes
     const detail = `There is no ${request.method} ${request.url.slice(0, 200)}. See /docs for the routes.`;
     return sendProblem(request, reply, new CodedError('route-not-found', detail));
   });
+  closeConnectionsAtTheEnd(app);
   app.get('/livez', () => ({ alive: true }));
   return app;
 }
@@ -74,6 +78,34 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
     const reason = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${code})`;
     throw new CodedError('conflict', `Port ${port} of ${host} ${reason}. Set another one.`, { cause });
   }
+}
+
+/**
+ * While a server closes, a client's open connection must not keep it waiting: the last answer on each says
+ * that it is the last, and what is idle after it, or was never used, is closed.
+ */
+function closeConnectionsAtTheEnd(app: FastifyInstance): void {
+  let closing = false;
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const closeIdle = () => {
+    app.server.closeIdleConnections();
+    // To Node a connection is not idle before its first request.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  };
+  app.addHook('preClose', (done) => {
+    closing = true;
+    const sweep = setInterval(closeIdle, idleSweepMs);
+    app.server.once('close', () => clearInterval(sweep));
+    done();
+  });
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (closing) reply.header('connection', 'close');
+    done(null, payload);
+  });
 }
 
 /** Text that Postgres can store: no NUL, no lone surrogate. */
