@@ -5,6 +5,7 @@ import { CodedError, errorCatalogue } from './errors.ts';
 import { parseJsonBody } from './http-json.ts';
 import { bodyBytesMax, partBytesMax, refuseUnreadable, sendProblem, toCodedError } from './http-problems.ts';
 import type { Logger } from './logging.ts';
+import { parseAmount } from './money.ts';
 
 const requestMsMax = 10_000;
 /** How often connections that became idle are looked for while closing. */
@@ -33,7 +34,7 @@ export function createHttpServer(options: { log: Logger; bodies: 'json' | 'bytes
         allErrors: true,
         verbose: true,
         allowUnionTypes: true,
-        formats: { 'storable-text': isStorable },
+        formats: { amount: isAmount, 'storable-text': isStorable },
       },
     },
     clientErrorHandler: refuseUnreadable,
@@ -111,6 +112,10 @@ function closeConnectionsAtTheEnd(app: FastifyInstance): void {
 /** Text that Postgres can store: no NUL, no lone surrogate. */
 function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
+}
+
+function isAmount(text: string): boolean {
+  return parseAmount(text) !== undefined;
 }
 
 function requestIdIn(header: string | string[] | undefined): string | undefined {
