@@ -4,6 +4,7 @@ import { addBalance } from './balance.ts';
 import { TillboxCommand } from './command.ts';
 import { addCreateAccount } from './create-account.ts';
 import { addCreateOrder } from './create-order.ts';
+import { addDeadLetters } from './dead-letters.ts';
 import { addDown } from './down.ts';
 import { addHelp } from './help.ts';
 import { addMigrate } from './migrate.ts';
@@ -32,6 +33,7 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addCreateOrder,
   addOrders,
   addOrder,
+  addDeadLetters,
   addHelp,
 ];
 
