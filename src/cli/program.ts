@@ -10,6 +10,7 @@ import { addHelp } from './help.ts';
 import { addMigrate } from './migrate.ts';
 import { addOrder } from './order.ts';
 import { addOrders } from './orders.ts';
+import { addQueues } from './queues.ts';
 import { addServe } from './serve.ts';
 import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
@@ -33,6 +34,7 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addCreateOrder,
   addOrders,
   addOrder,
+  addQueues,
   addDeadLetters,
   addHelp,
 ];
