@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
+import { addAudit } from './audit.ts';
 import { addBalance } from './balance.ts';
+import { addChaos } from './chaos.ts';
 import { TillboxCommand } from './command.ts';
 import { addCreateAccount } from './create-account.ts';
 import { addCreateOrder } from './create-order.ts';
@@ -34,6 +36,8 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addCreateOrder,
   addOrders,
   addOrder,
+  addAudit,
+  addChaos,
   addQueues,
   addDeadLetters,
   addHelp,

@@ -7,6 +7,12 @@ export function formatLocalTime(iso: string): string {
   return `${date} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
 }
 
+/** A moment for people where there is little room: the time when it is of today (of `now`), else the date. */
+export function formatShortTime(iso: string, now: Date): string {
+  const [date = '', time = ''] = formatLocalTime(iso).split(' ');
+  return date === formatLocalTime(now.toISOString()).split(' ')[0] ? time : date;
+}
+
 /** The time between two moments for people: `23 ms`, `1.2 s`. */
 export function formatElapsed(fromIso: string, toIso: string): string {
   const ms = Math.max(0, Date.parse(toIso) - Date.parse(fromIso));

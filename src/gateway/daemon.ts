@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError } from '../platform/errors.ts';
 import { preferredWaitSeconds } from '../platform/http-headers.ts';
-import { createHttpServer, listen, sendProblem } from '../platform/http-server.ts';
+import { sendProblem } from '../platform/http-problems.ts';
+import { createHttpServer, listen } from '../platform/http-server.ts';
 import type { Daemon } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { docsPage } from './docs-page.ts';
@@ -30,6 +31,11 @@ const answerHeaders = [
   'retry-after',
   'cache-control',
 ] as const;
+
+/** What the gateway answers itself. */
+const ownRoutes = ['/livez', '/readyz', '/openapi.json', '/docs'].map((path) => ({ method: 'GET', path }));
+/** HEAD is not among them: it comes with GET. */
+const commonMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
 /** The gateway: passes requests on to the services, and knows nothing about orders or money. */
 export class Gateway implements Daemon {
@@ -94,20 +100,21 @@ export class Gateway implements Daemon {
     });
   }
 
-  /** A route that exists for another method says so, with the methods there are. */
+  /** A path that exists for another method says so, with the methods there are, whatever the body. */
   #refuseOtherMethods(): void {
-    const byPath = Map.groupBy(routes, ({ path }) => path);
+    const byPath = Map.groupBy([...routes, ...ownRoutes], ({ path }) => path);
     for (const [path, same] of byPath) {
-      const allowed = same.map(({ method }) => method as string);
-      const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => !allowed.includes(method));
+      const allowed = same.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+      const refuse = (request: FastifyRequest, reply: FastifyReply) => {
+        const detail = `${path} takes ${allowed.join(' and ')}, not ${request.method}.`;
+        reply.header('allow', allowed.join(', '));
+        return sendProblem(request, reply, new CodedError('method-not-allowed', detail));
+      };
       this.#app.route({
-        method: others,
+        method: commonMethods.filter((method) => !allowed.includes(method)),
         url: fastifyPath(path),
-        handler: (request: FastifyRequest, reply) => {
-          const detail = `${path} takes ${allowed.join(' and ')}, not ${request.method}.`;
-          reply.header('allow', allowed.join(', '));
-          return sendProblem(request, reply, new CodedError('method-not-allowed', detail));
-        },
+        onRequest: async (request, reply) => refuse(request, reply),
+        handler: refuse,
       });
     }
   }

@@ -203,6 +203,23 @@ function through(db: Queryable) {
   };
 }
 
+/** Publishes jobs from outside a service, on a connection of its own: for tools that send messages again. */
+export async function publishOnce(url: string, publications: readonly Publication[]): Promise<void> {
+  const boss = new PgBoss({
+    ...brokerConnection(url, 'publish'),
+    max: 1,
+    supervise: false,
+    registerInstance: false,
+  });
+  boss.on('error', () => {});
+  await boss.start();
+  try {
+    for (const { queue, data } of publications) await boss.insert(queue, [{ data }]);
+  } finally {
+    await boss.stop({ graceful: false });
+  }
+}
+
 /**
  * Installs or upgrades pg-boss's schema and the queues; the schema itself exists and belongs to the role in
  * the URL. Safe to repeat. Called by `tillbox migrate` alone.

@@ -8,7 +8,7 @@ export const deadLetterReasons = [
   'invalid-message',
   /** A request that says something else about an order than the request or decision already recorded. */
   'contradicts-decision',
-  /** A payment result about an order that is final with another status, user or amount. */
+  /** A payment result about an order of another user or amount, or that is final with another status. */
   'contradicts-order',
   /** A payment result for an order that does not exist. */
   'unknown-order',

@@ -6,6 +6,7 @@
 export const errorCatalogue = {
   'validation-failed': { status: 400, exit: 2, title: 'The input breaks a rule' },
   'malformed-json': { status: 400, exit: 2, title: 'The body is not JSON' },
+  'malformed-request': { status: 400, exit: 2, title: 'The request is not HTTP' },
   usage: { status: 400, exit: 2, title: 'The command was not understood' },
   unauthorized: { status: 401, exit: 4, title: 'Not authorised' },
   'account-not-found': { status: 404, exit: 5, title: 'No such account' },
@@ -13,6 +14,7 @@ export const errorCatalogue = {
   'dead-letter-not-found': { status: 404, exit: 5, title: 'No such dead letter' },
   'route-not-found': { status: 404, exit: 5, title: 'No such route' },
   'method-not-allowed': { status: 405, exit: 2, title: 'The route exists, this method does not' },
+  'request-timeout': { status: 408, exit: 7, title: 'The request did not arrive in time' },
   'account-exists': { status: 409, exit: 6, title: 'The account exists already' },
   'already-running': { status: 409, exit: 6, title: 'Already running' },
   conflict: { status: 409, exit: 6, title: 'In conflict with what is there' },
