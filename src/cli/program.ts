@@ -6,11 +6,13 @@ import { addChaos } from './chaos.ts';
 import { TillboxCommand } from './command.ts';
 import { addCreateAccount } from './create-account.ts';
 import { addCreateOrder } from './create-order.ts';
+import { addDeadLetters } from './dead-letters.ts';
 import { addDown } from './down.ts';
 import { addHelp } from './help.ts';
 import { addMigrate } from './migrate.ts';
 import { addOrder } from './order.ts';
 import { addOrders } from './orders.ts';
+import { addQueues } from './queues.ts';
 import { addServe } from './serve.ts';
 import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
@@ -36,6 +38,8 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addOrder,
   addAudit,
   addChaos,
+  addQueues,
+  addDeadLetters,
   addHelp,
 ];
 
