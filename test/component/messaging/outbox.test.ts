@@ -118,7 +118,9 @@ describe('messaging: outbox and relay', () => {
       }),
     );
     const counts = await Promise.all(relays.map((relay) => relay.publishOnce()));
-    expect(counts.toSorted((a, b) => a - b)).to.deep.equal([500, 1_000]);
+    // How they share the rows depends on who is faster; what matters is that each row is published by one.
+    expect((counts[0] ?? 0) + (counts[1] ?? 0)).to.equal(1_500);
+    expect(broker.ids()).to.have.length(1_500);
     expect(broker.ids()).to.have.members(messages.map(({ orderId, type }) => messageId(orderId, type)));
     expect(await waiting()).to.equal(0);
   });
