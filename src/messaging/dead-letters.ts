@@ -1,4 +1,4 @@
-import type { Queue } from './messages.ts';
+import { type Queue, queueOf } from './messages.ts';
 
 /** Why a message can never be processed. */
 export const deadLetterReasons = [
@@ -35,6 +35,11 @@ export interface DeadLetter {
 export function deadLetterQueueOf(queue: Queue): `${Queue}-dead-letters` {
   return `${queue}-dead-letters`;
 }
+
+/** The queues that may have dead letters, each with the queue that keeps them. */
+export const deadLetterQueues: readonly { queue: Queue; name: string }[] = [
+  ...new Set(Object.values(queueOf)),
+].map((queue) => ({ queue, name: deadLetterQueueOf(queue) }));
 
 /** A message of ours has three levels. Postgres keeps thousands, which no recursion over them survives. */
 const depthMax = 100;
