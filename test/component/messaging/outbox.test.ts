@@ -118,9 +118,7 @@ describe('messaging: outbox and relay', () => {
       }),
     );
     const counts = await Promise.all(relays.map((relay) => relay.publishOnce()));
-    // How they share the rows depends on who is faster; what matters is that each row is published by one.
-    expect((counts[0] ?? 0) + (counts[1] ?? 0)).to.equal(1_500);
-    expect(broker.ids()).to.have.length(1_500);
+    expect(counts.reduce((sum, count) => sum + count)).to.equal(1_500);
     expect(broker.ids()).to.have.members(messages.map(({ orderId, type }) => messageId(orderId, type)));
     expect(await waiting()).to.equal(0);
   });
