@@ -1,14 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
+import { addAudit } from './audit.ts';
 import { addBalance } from './balance.ts';
+import { addChaos } from './chaos.ts';
 import { TillboxCommand } from './command.ts';
 import { addCreateAccount } from './create-account.ts';
 import { addCreateOrder } from './create-order.ts';
+import { addDeadLetters } from './dead-letters.ts';
 import { addDown } from './down.ts';
 import { addHelp } from './help.ts';
 import { addMigrate } from './migrate.ts';
 import { addOrder } from './order.ts';
 import { addOrders } from './orders.ts';
+import { addQueues } from './queues.ts';
 import { addServe } from './serve.ts';
 import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
@@ -32,6 +36,10 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addCreateOrder,
   addOrders,
   addOrder,
+  addAudit,
+  addChaos,
+  addQueues,
+  addDeadLetters,
   addHelp,
 ];
 

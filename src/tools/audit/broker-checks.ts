@@ -1,0 +1,76 @@
+import { deadLetterQueueOf } from '../../messaging/dead-letters.ts';
+import type { Queue } from '../../messaging/messages.ts';
+import type { Statement } from '../../platform/database.ts';
+import type { AuditDatabase, TextRow } from './audit-database.ts';
+import type { Findings } from './findings.ts';
+
+/** The invariants that the broker holds when all is quiet. */
+
+const queues: Queue[] = ['payment-requests', 'payment-results'];
+/** Expired leases are taken back in passes of two seconds. */
+const graceSeconds = 5;
+/** A message may be anything: this much of what it says is shown. */
+const shownMax = 200;
+
+const expiredStatement: Statement = {
+  name: 'audit_expired_jobs',
+  text: `
+    select id, name, started_on, expire_seconds, data -> 'messages' -> 0 ->> 'subject' as order_id,
+           round(extract(epoch from now() - started_on)) as seconds
+      from broker.job
+     where name = any($1) and state = 'active'
+       and now() > started_on + interval '1 second' * (expire_seconds + $2::int)`,
+};
+
+async function checkLeases(broker: AuditDatabase, findings: Findings): Promise<void> {
+  type Row = Record<'id' | 'name' | 'expire_seconds' | 'seconds', string> & { order_id: string | null };
+  for await (const rows of broker.pages<Row>(expiredStatement, [queues, graceSeconds])) {
+    for (const { id, name, order_id, expire_seconds, seconds } of rows) {
+      const detail = `job ${id} of ${name} is active for ${seconds} s, its lease is ${expire_seconds} s`;
+      findings.add('job-within-lease', shown(order_id) ?? id, detail);
+    }
+  }
+}
+
+// A dead letter that was discarded is completed, one that was redriven is back in its queue.
+const deadLettersStatement: Statement = {
+  name: 'audit_dead_letters',
+  text: `
+    select id, name, data -> 'messages' -> 0 ->> 'subject' as order_id,
+           data -> 'dead_letter' ->> 'reason' as reason, data -> 'dead_letter' ->> 'detail' as detail
+      from broker.job
+     where name = any($1) and state in ('created', 'retry') order by created_on, id`,
+};
+
+/** Reasons that say that two parts of the system disagree, rather than that a message is garbage. */
+const contradictions = new Set(['contradicts-decision', 'contradicts-order', 'unknown-order']);
+
+async function checkDeadLetters(broker: AuditDatabase, findings: Findings): Promise<void> {
+  interface Row extends TextRow {
+    id: string;
+    name: string;
+    order_id: string | null;
+    reason: string | null;
+    detail: string | null;
+  }
+  for await (const rows of broker.pages<Row>(deadLettersStatement, [queues.map(deadLetterQueueOf)])) {
+    for (const row of rows) {
+      const reason = shown(row.reason) ?? 'no reason given';
+      const invariant = contradictions.has(reason) ? 'no-contradiction' : 'dead-letters-acknowledged';
+      const detail = [reason, shown(row.detail), `job ${row.id} of ${row.name}`]
+        .filter((part) => part !== undefined)
+        .join('; ');
+      findings.add(invariant, shown(row.order_id) ?? row.id, detail);
+    }
+  }
+}
+
+function shown(text: string | null): string | undefined {
+  return text === null ? undefined : text.slice(0, shownMax).toWellFormed();
+}
+
+/** Checks leases and dead letters in the broker's snapshot. */
+export async function checkBroker(broker: AuditDatabase, findings: Findings): Promise<void> {
+  await checkLeases(broker, findings);
+  await checkDeadLetters(broker, findings);
+}
