@@ -20,7 +20,7 @@ interface OrderPage {
 const topUpLoops = Number(process.env['TILLBOX_TEST_LOOPS'] ?? 200);
 /** Orders in flight while payments are killed. */
 const ordersInFlight = Number(process.env['TILLBOX_TEST_ORDERS'] ?? 2_000);
-const kills = 5;
+const kills = Number(process.env['TILLBOX_TEST_KILLS'] ?? 4);
 const killEveryMs = 2_000;
 /** Everything is final so long after the last kill. */
 const finalWithinMs = 30_000;
