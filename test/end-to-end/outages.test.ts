@@ -179,6 +179,28 @@ describe('a gateway before services that are away', () => {
   });
 });
 
+describe('a gateway told to stop', () => {
+  it('ends event streams and does not wait for their clients', async () => {
+    const upstream = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': nothing happens\n\n');
+    });
+    upstream.listen(0, '127.0.0.1');
+    await once(upstream, 'listening');
+    const ordersUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+    const gateway = new Daemon('gateway', { GATEWAY_PORT: '0', ORDERS_URL: ordersUrl });
+    const stream = await fetch(`${await gateway.url()}/orders/${randomUUID()}/events`);
+    const reader = stream.body?.getReader();
+    await reader?.read();
+    const told = performance.now();
+    expect(await gateway.stop()).to.equal(0);
+    expect(gateway.told('stopped')).to.have.length(1);
+    expect(performance.now() - told).to.be.lessThan(stopMsMax / 2);
+    expect((await reader?.read())?.done).to.equal(true);
+    upstream.closeAllConnections();
+    upstream.close();
+  });
+});
+
 describe('a daemon', () => {
   const system = useSystem();
 
