@@ -142,7 +142,7 @@ async function harm(
     return await judge({
       system,
       options,
-      events,
+
       record,
       schedule,
       victims,
