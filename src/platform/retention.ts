@@ -28,7 +28,7 @@ export const secondsPerDay = 86_400;
 /** How often what became old enough is looked for. */
 const idleMs = 30_000;
 /** Between two passes of a backlog, so that pruning never takes more than a small part of the server. */
-const breathMs = 50;
+const breathMs = 200;
 
 /** Removes what was kept long enough, a small batch a pass. */
 export interface Pruning {
