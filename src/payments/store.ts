@@ -27,6 +27,39 @@ export async function insertAccount(
   return row?.created_at;
 }
 
+// In the order of keys, by their unique index. SKIP LOCKED: a hot account is taken later; whoever locks
+// accounts in the order of user ids is never waited for, so there is no deadlock.
+const pruneAccountKeysStatement: Statement = {
+  name: 'accounts_prune_keys',
+  text: `
+    with examined as materialized (
+      select idempotency_key as key, user_id from payments.accounts
+       where idempotency_key > $1 order by idempotency_key limit $3
+    ), due as materialized (
+      select user_id from payments.accounts
+       where user_id in (select user_id from examined)
+         and created_at < now() - interval '1 second' * $2::int
+         for update skip locked
+    ), pruned as (
+      update payments.accounts set idempotency_key = null from due
+       where accounts.user_id = due.user_id returning accounts.user_id
+    )
+    select (select count(*)::int from examined) as examined, (select count(*)::int from pruned) as pruned,
+           (select key from examined order by key desc limit 1) as last`,
+};
+
+/** Removes the keys of accounts that are old enough among the next `limit` by key, in one statement. */
+export async function pruneAccountKeys(
+  db: Queryable,
+  walk: { after: string; olderThanSeconds: number; limit: number },
+): Promise<{ examined: number; pruned: number; last: string | null }> {
+  const [row] = await db.query<{ examined: number; pruned: number; last: string | null }>(
+    pruneAccountKeysStatement,
+    [walk.after, walk.olderThanSeconds, walk.limit],
+  );
+  return row ?? { examined: 0, pruned: 0, last: null };
+}
+
 /** An account with what only its reader needs. */
 export interface StoredAccount extends Account {
   idempotencyKey: string | null;
