@@ -11,7 +11,7 @@ const statementMs = 600_000;
 /** The snapshot of one database waits while another is read. */
 const idleInTransactionMs = 600_000;
 /** Rows held at once from one statement. */
-const pageSize = 5_000;
+const pageSize = 1_000;
 
 /** A row as the audit reads it: numbers, ids and times as Postgres writes them. */
 export type TextRow = Record<string, string | null>;
@@ -23,11 +23,14 @@ export type TextRow = Record<string, string | null>;
 export class AuditDatabase {
   readonly name: DatabaseName;
   readonly #client: pg.Client;
+  /** Cuts the connection when the server answers nothing at all for too long. */
+  readonly #silence: NodeJS.Timeout;
   #cursors = 0;
 
   private constructor(name: DatabaseName, client: pg.Client) {
     this.name = name;
     this.#client = client;
+    this.#silence = setTimeout(() => this.#cut(), statementMs + 10_000).unref();
   }
 
   /** Connects. @param url of the administrator, or of a role that may read @throws CodedError `unavailable` */
@@ -36,7 +39,7 @@ export class AuditDatabase {
       const client = new pg.Client({
         ...connectionOptions(await roleUrl(url, 'auditor', log), 'tillbox audit'),
         statement_timeout: statementMs,
-        query_timeout: statementMs + 10_000,
+        query_timeout: 0,
         idle_in_transaction_session_timeout: idleInTransactionMs,
         types: { getTypeParser: () => asText },
       });
@@ -79,14 +82,14 @@ export class AuditDatabase {
     const cursor = `${statement.name}_${this.#cursors}`;
     await this.#query({ text: `declare ${cursor} no scroll cursor for ${statement.text}`, values });
     const fetch = () => {
-      const page = this.#query<Row>({ text: `fetch ${pageSize} from ${cursor}` });
+      const page = this.#fetch<Row>(cursor);
       // Whoever stops early does not wait for it.
       page.catch(() => {});
       return page;
     };
     let next = fetch();
     for (;;) {
-      const { rows } = await next;
+      const rows = await next;
       if (rows.length === pageSize) next = fetch();
       yield rows;
       if (rows.length < pageSize) break;
@@ -94,7 +97,23 @@ export class AuditDatabase {
     await this.#query({ text: `close ${cursor}` });
   }
 
+  /**
+   * A page of a cursor. By callback: with a promise of node-postgres's, or a timer of its own for every
+   * page, each keeps the one before from the young generation's collector, and a million rows take 210 MB
+   * instead of 95.
+   */
+  #fetch<Row extends TextRow>(cursor: string): Promise<Row[]> {
+    this.#silence.refresh();
+    return new Promise((resolve, reject) => {
+      this.#client.query<Row>(`fetch ${pageSize} from ${cursor}`, (error, result) => {
+        if (error) reject(explain(this.name, error));
+        else resolve(result.rows);
+      });
+    });
+  }
+
   async #query<Row extends TextRow>(query: { text: string; values?: unknown[] }) {
+    this.#silence.refresh();
     try {
       return await this.#client.query<Row>(query);
     } catch (error) {
@@ -104,9 +123,14 @@ export class AuditDatabase {
 
   /** Ends the connection, with whatever is under way. Never rejects. */
   async close(): Promise<void> {
-    // After a statement that never ended the server would wait for it: the socket goes first.
-    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    clearTimeout(this.#silence);
+    this.#cut();
     await this.#client.end().catch(() => {});
+  }
+
+  /** Closes the socket: `end` alone would wait for the statement under way. */
+  #cut(): void {
+    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }
 }
 
