@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Chalk } from 'chalk';
+import { colouredPaint, paintStatus, plainPaint } from '../src/cli/paint.ts';
 
 interface Order {
   id: string;
@@ -29,11 +29,12 @@ const environment = {
   ORDERS_PORT: '0',
   PAYMENTS_PORT: '0',
 };
-const chalk = new Chalk({ level: process.stdout.isTTY && !process.env['NO_COLOR'] ? 1 : 0 });
+const paint = process.stdout.isTTY && !process.env['NO_COLOR'] ? await colouredPaint() : plainPaint;
 
 /** Runs a command of ours, showing it; answers what it printed. Exit code 3 (CANCELED) is an answer too. */
 async function tillbox(...args: string[]): Promise<string> {
-  console.log(chalk.dim(`$ tillbox ${args.join(' ')}`));
+  const typed = args.map((word) => (word.includes(' ') ? `"${word}"` : word));
+  console.log(paint.faint(`$ tillbox ${typed.join(' ')}`));
   const child = spawn(process.execPath, [executable, ...args, '--json', '--no-input'], {
     env: environment,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -50,21 +51,20 @@ async function tillbox(...args: string[]): Promise<string> {
 async function order(user: string, amount: string, description: string): Promise<void> {
   const made: Order = JSON.parse(await tillbox('create-order', user, amount, description, '--wait'));
   const ms = Date.parse(made.settled_at) - Date.parse(made.created_at);
-  const paint = made.status === 'FINISHED' ? chalk.green : chalk.red;
   const reason = made.reason === null ? '' : ` (${made.reason})`;
   console.log(
-    `  ${paint(made.status)}${reason} ${made.amount} for ${made.description}, ${ms} ms from NEW to final\n`,
+    `  ${paintStatus(paint, made.status)}${reason} ${made.amount} for ${made.description}, ${ms} ms from NEW to final\n`,
   );
 }
 
 async function balance(user: string): Promise<void> {
   const account: { balance: string } = JSON.parse(await tillbox('balance', user));
-  console.log(`  ${user} has ${chalk.bold(account.balance)}\n`);
+  console.log(`  ${user} has ${paint.heading(account.balance)}\n`);
 }
 
 /** Starts the system and resolves when it is ready. */
 function up(): Promise<ChildProcess> {
-  console.log(chalk.dim('$ tillbox up --ephemeral'));
+  console.log(paint.faint('$ tillbox up --ephemeral'));
   const child = spawn(process.execPath, [executable, 'up', '--ephemeral', '--no-color'], {
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

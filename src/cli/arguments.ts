@@ -3,6 +3,7 @@ import { isUserId, isUuid, userIdSchema, uuidSchema } from '../platform/field-sc
 import { idempotencyKeySchema } from '../platform/http-headers.ts';
 import { amountRule, formatAmount, parseAmount } from '../platform/money.ts';
 import type { TillboxCommand } from './command.ts';
+import { plainPaint } from './paint.ts';
 import type { Terminal } from './terminal.ts';
 import { visible } from './terminal-text.ts';
 
@@ -98,5 +99,5 @@ export async function requireArgument<Value>(
   if (text !== undefined) return readArgument(argument, text);
   if (!terminal.mayAsk) throw command.usageError(`${argument.name} is missing.`);
   const { ask } = await import('./ask.ts');
-  return readArgument(argument, await ask(argument));
+  return readArgument(argument, await ask(argument, { colour: terminal.paint !== plainPaint }));
 }

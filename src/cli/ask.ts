@@ -2,7 +2,9 @@ import inquirer from 'inquirer';
 import type { Argument } from './arguments.ts';
 
 /** Asks a person for an argument until it keeps its rule. Questions go to stderr: stdout is for results. */
-export async function ask(argument: Argument<unknown>): Promise<string> {
+export async function ask(argument: Argument<unknown>, options: { colour: boolean }): Promise<string> {
+  // The only way to tell inquirer.
+  if (!options.colour) process.env['NO_COLOR'] = '1';
   const prompt = inquirer.createPromptModule({ output: process.stderr });
   const { answer } = await prompt([
     {
@@ -13,4 +15,11 @@ export async function ask(argument: Argument<unknown>): Promise<string> {
     },
   ]);
   return answer.trim();
+}
+
+/** Asks a person whether to go on; the answer is no unless they say yes. */
+export async function confirm(question: string): Promise<boolean> {
+  const prompt = inquirer.createPromptModule({ output: process.stderr });
+  const { answer } = await prompt([{ type: 'confirm', name: 'answer', message: question, default: false }]);
+  return answer;
 }

@@ -1,7 +1,7 @@
 import { type Config, readConfig } from '../platform/config.ts';
 import type { TillboxCommand } from './command.ts';
 import { Gateway } from './gateway.ts';
-import { gatewayUrl } from './gateway-url.ts';
+import { gatewayUrl, isSupervised } from './gateway-url.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 /** What a command that talks to the gateway works with. */
@@ -20,7 +20,8 @@ export interface Client {
 export async function openClient(command: TillboxCommand): Promise<Client> {
   const config = readConfig(process.env);
   const terminal = await openTerminal(command);
-  const gateway = new Gateway(gatewayUrl(config));
+  const url = gatewayUrl(config);
+  const gateway = new Gateway(url, () => isSupervised(url, config.home));
   const client: Client = { terminal, gateway, config, interruptionNotice: undefined };
   process.once('SIGINT', () => {
     if (client.interruptionNotice !== undefined) terminal.note(client.interruptionNotice);

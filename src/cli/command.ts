@@ -74,7 +74,8 @@ export class TillboxCommand extends Command {
     const lines = [
       '',
       'Examples:',
-      ...examples.map((example) => `  $ tillbox ${example}`),
+      // One that sets a variable is written out whole.
+      ...examples.map((example) => (/^[A-Z_]+=/.test(example) ? `  $ ${example}` : `  $ tillbox ${example}`)),
       '',
       'Exit codes:',
       ...([0, 1, 2, ...codes] as const).map((code) => `  ${String(code).padStart(3)}  ${exitCodes[code]}`),

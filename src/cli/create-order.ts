@@ -69,14 +69,15 @@ async function run(
   if (waitSeconds !== undefined) await judge(order, waitSeconds);
 }
 
-/** The order once it is final, or as it is when the time is over or the gateway stays away. */
+/** The order once it is final, or as it was last seen when the time is over. */
 async function untilFinal(client: Client, created: OrderView, waitSeconds: number): Promise<OrderView> {
   const { followOrder } = await import('./follow-order.ts');
   // The order goes on without us; its id is all that is needed.
   client.interruptionNotice = `The order goes on. Look at it with tillbox order ${created.id}`;
   const signal = AbortSignal.any([AbortSignal.timeout(waitSeconds * 1_000), client.terminal.closed]);
   let order = created;
-  for await (const next of followOrder(client.gateway, created.id, signal)) order = next;
+  const changes = followOrder(client.gateway, created.id, { signal, known: created });
+  for await (const next of changes) order = next;
   client.interruptionNotice = undefined;
   return order;
 }

@@ -12,26 +12,28 @@ const awayMsMax = 60_000;
 /**
  * An order, and again each time its status changes; ends at a final status, or when `signal` aborts. By the
  * event stream, and by reading the order where that ends early.
+ * @param options.known the order as it was just answered: then it is there, and a gateway that goes away is
+ * waited for until `signal` aborts
  * @throws CodedError `order-not-found`; `unavailable` when the gateway is not there, or goes away for a minute
  */
 export async function* followOrder(
   gateway: Gateway,
   id: string,
-  signal: AbortSignal,
+  { signal, known }: { signal: AbortSignal; known?: OrderView },
 ): AsyncGenerator<OrderView, void> {
-  let seen: string | undefined;
+  let seen = known?.status;
   let heardAt: number | undefined;
+  const isGivenUp = () =>
+    known === undefined && (heardAt === undefined || performance.now() - heardAt > awayMsMax);
   while (!signal.aborted) {
     for await (const order of lookAt(gateway, id, signal)) {
       if (order instanceof CodedError) {
-        const isOver = heardAt === undefined || performance.now() - heardAt > awayMsMax;
-        if (order.exitCode !== 7 || isOver) throw order;
+        if (order.exitCode !== 7 || isGivenUp()) throw order;
         continue;
       }
       heardAt = performance.now();
-      if (order.status === seen) continue;
+      if (order.status !== seen) yield order;
       seen = order.status;
-      yield order;
       if (order.status !== 'NEW') return;
     }
     await pause(pollMs, undefined, { signal }).catch(() => {});

@@ -14,3 +14,9 @@ function urlOfRunningSystem(home: string): string | undefined {
     ? url.replace(/\/+$/, '')
     : undefined;
 }
+
+/** Whether the gateway at `url` is one of a system that runs here: then it is started again if it is away. */
+export async function isSupervised(url: string, home: string): Promise<boolean> {
+  const { isRunning, ownerOfLock } = await import('../system/process-lock.ts');
+  return urlOfRunningSystem(home) === url && isRunning(ownerOfLock(home));
+}

@@ -6,16 +6,19 @@ import type { GatewayRequest } from './http-exchange.ts';
 /** Tries of one request at most, and the time after which no further one begins. */
 const triesMax = 5;
 const retryMsMax = 10_000;
-/** A gateway that refuses every connection is not there: one second look, in case it is just starting. */
+/** A gateway that refuses every connection, and that nobody starts again: one second look. */
 const triesUnsentMax = 2;
 const firstPauseMs = 200;
 
 /** The gateway as commands use it: each call retries what passes and throws CodedErrors. */
 export class Gateway {
   readonly url: string;
+  readonly #isComingBack: () => Promise<boolean>;
 
-  constructor(url: string) {
+  /** `isComingBack` says whether a gateway that refuses connections is worth waiting for. */
+  constructor(url: string, isComingBack: () => Promise<boolean>) {
     this.url = url;
+    this.#isComingBack = isComingBack;
   }
 
   /** Reads a document. With a signal that aborts, it rejects with `wait-timeout`. */
@@ -40,14 +43,16 @@ export class Gateway {
       if (outcome.kind === 'refused') throw outcome.problem;
       if (signal?.aborted) throw new CodedError('wait-timeout', 'The wait was over before an answer came.');
       failures.push(outcome);
-      const unsent = failures.every(({ kind }) => kind === 'never-sent');
       const pauseMs = pauseAfter(outcome, failures.length);
-      const outOfTime = performance.now() + pauseMs > deadline;
-      if (failures.length >= (unsent ? triesUnsentMax : triesMax) || outOfTime) {
-        throw errorOf(this.url, request, failures);
-      }
+      const isLast = failures.length >= triesMax || performance.now() + pauseMs > deadline;
+      if (isLast || (await this.#isNotThere(failures))) throw errorOf(this.url, request, failures);
       await pause(pauseMs, undefined, signal && { signal }).catch(() => {});
     }
+  }
+
+  async #isNotThere(failures: readonly Failure[]): Promise<boolean> {
+    if (failures.length < triesUnsentMax) return false;
+    return failures.every(({ kind }) => kind === 'never-sent') && !(await this.#isComingBack());
   }
 }
 

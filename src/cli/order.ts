@@ -37,7 +37,7 @@ async function show({ gateway, terminal }: Client, id: string): Promise<void> {
 async function watch({ gateway, terminal }: Client, id: string): Promise<void> {
   const { followOrder } = await import('./follow-order.ts');
   const { formatStatusLine } = await import('./order-text.ts');
-  for await (const order of followOrder(gateway, id, terminal.closed)) {
+  for await (const order of followOrder(gateway, id, { signal: terminal.closed })) {
     terminal.streamed(order, () => formatStatusLine(order, terminal.paint));
   }
 }

@@ -5,6 +5,9 @@ import type { Terminal } from './terminal.ts';
 
 const statuses: readonly OrderStatus[] = ['NEW', 'FINISHED', 'CANCELED'];
 
+/** Columns below which a terminal is spared the reasons (`order ID` has them) and long times. */
+const wideColumns = 120;
+
 const statusArgument: Argument<string> = {
   name: '--status',
   field: 'status',
@@ -50,9 +53,11 @@ async function run(
 async function formatOrders(orders: readonly OrderView[], { paint, columns }: Terminal): Promise<string> {
   if (orders.length === 0) return '';
   const { formatTable } = await import('./table.ts');
-  const { formatLocalTime } = await import('./times.ts');
+  const { formatLocalTime, formatShortTime } = await import('./times.ts');
   const { visible } = await import('./terminal-text.ts');
   const { paintStatus } = await import('./paint.ts');
+  const isNarrow = columns !== undefined && columns < wideColumns;
+  const now = new Date();
   const reason = { heading: 'REASON', text: (order: OrderView) => visible(order.reason ?? '') };
   return formatTable(
     orders,
@@ -64,8 +69,11 @@ async function formatOrders(orders: readonly OrderView[], { paint, columns }: Te
         text: ({ status }) => visible(status),
         paint: ({ status }, text) => paintStatus(paint, status, text),
       },
-      ...(orders.some((order) => order.reason !== null) ? [reason] : []),
-      { heading: 'CREATED', text: ({ created_at }) => formatLocalTime(created_at) },
+      ...(!isNarrow && orders.some((order) => order.reason !== null) ? [reason] : []),
+      {
+        heading: 'CREATED',
+        text: ({ created_at }) => (isNarrow ? formatShortTime(created_at, now) : formatLocalTime(created_at)),
+      },
       { heading: 'DESCRIPTION', text: ({ description }) => visible(description) },
     ],
     { paint, columns },

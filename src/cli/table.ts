@@ -28,7 +28,8 @@ export function formatTable<Row>(
     texts.reduce((width, cells) => Math.max(width, cells[index]?.length ?? 0), heading.length),
   );
   const lastBegin = widths.slice(0, -1).reduce((sum, width) => sum + width + gap.length, 0);
-  const room = options.columns === undefined ? undefined : Math.max(options.columns - lastBegin, 10);
+  const lastHeading = columns.at(-1)?.heading.length ?? 0;
+  const room = options.columns === undefined ? undefined : Math.max(options.columns - lastBegin, lastHeading);
   const cell = (text: string, index: number): string => {
     const isLast = index === columns.length - 1;
     const width = widths[index] ?? 0;

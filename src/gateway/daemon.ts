@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError } from '../platform/errors.ts';
 import { preferredWaitSeconds } from '../platform/http-headers.ts';
-import { createHttpServer, listen, sendProblem } from '../platform/http-server.ts';
+import { sendProblem } from '../platform/http-problems.ts';
+import { createHttpServer, listen } from '../platform/http-server.ts';
 import type { Daemon } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { docsPage } from './docs-page.ts';
@@ -31,11 +32,18 @@ const answerHeaders = [
   'cache-control',
 ] as const;
 
+/** What the gateway answers itself. */
+const ownRoutes = ['/livez', '/readyz', '/openapi.json', '/docs'].map((path) => ({ method: 'GET', path }));
+/** HEAD is not among them: it comes with GET. */
+const commonMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
+
 /** The gateway: passes requests on to the services, and knows nothing about orders or money. */
 export class Gateway implements Daemon {
   readonly #settings: GatewaySettings;
   readonly #app: FastifyInstance;
   readonly #upstreams: Record<'orders' | 'payments', Upstreams>;
+  /** Event streams under way. They may last for ever, so `stop` ends them. */
+  readonly #streams = new Set<FastifyReply>();
 
   constructor(settings: GatewaySettings) {
     this.#settings = settings;
@@ -65,9 +73,11 @@ export class Gateway implements Daemon {
     return url;
   }
 
-  /** Ends what is under way. May be called twice. */
+  /** Lets requests end, and ends event streams: who watches an order asks again. May be called twice. */
   async stop(): Promise<void> {
-    await this.#app.close();
+    const closed = this.#app.close();
+    for (const { raw } of this.#streams) raw.end();
+    await closed;
     await Promise.all(Object.values(this.#upstreams).map((upstreams) => upstreams.close()));
   }
 
@@ -86,7 +96,7 @@ export class Gateway implements Daemon {
           body: request.body as Buffer | undefined,
           repeatable: method === 'GET' || 'idempotency-key' in headers,
           extraMs: (preferredWaitSeconds(request.headers['prefer']) ?? 0) * 1_000,
-          ...(path.endsWith('/events') ? { signal: untilClosed(reply) } : {}),
+          ...(path.endsWith('/events') ? { signal: this.#untilClosed(reply) } : {}),
         });
         reply.code(answer.statusCode).headers(pick(answer.headers, answerHeaders));
         return reply.send(answer.body);
@@ -94,20 +104,31 @@ export class Gateway implements Daemon {
     });
   }
 
-  /** A route that exists for another method says so, with the methods there are. */
+  #untilClosed(reply: FastifyReply): AbortSignal {
+    const controller = new AbortController();
+    this.#streams.add(reply);
+    reply.raw.once('close', () => {
+      this.#streams.delete(reply);
+      controller.abort();
+    });
+    return controller.signal;
+  }
+
+  /** A path that exists for another method says so, with the methods there are, whatever the body. */
   #refuseOtherMethods(): void {
-    const byPath = Map.groupBy(routes, ({ path }) => path);
+    const byPath = Map.groupBy([...routes, ...ownRoutes], ({ path }) => path);
     for (const [path, same] of byPath) {
-      const allowed = same.map(({ method }) => method as string);
-      const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => !allowed.includes(method));
+      const allowed = same.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+      const refuse = (request: FastifyRequest, reply: FastifyReply) => {
+        const detail = `${path} takes ${allowed.join(' and ')}, not ${request.method}.`;
+        reply.header('allow', allowed.join(', '));
+        return sendProblem(request, reply, new CodedError('method-not-allowed', detail));
+      };
       this.#app.route({
-        method: others,
+        method: commonMethods.filter((method) => !allowed.includes(method)),
         url: fastifyPath(path),
-        handler: (request: FastifyRequest, reply) => {
-          const detail = `${path} takes ${allowed.join(' and ')}, not ${request.method}.`;
-          reply.header('allow', allowed.join(', '));
-          return sendProblem(request, reply, new CodedError('method-not-allowed', detail));
-        },
+        onRequest: async (request, reply) => refuse(request, reply),
+        handler: refuse,
       });
     }
   }
@@ -146,10 +167,4 @@ function pick(
     if (value !== undefined) picked[name] = Array.isArray(value) ? value.join(', ') : value;
   }
   return picked;
-}
-
-function untilClosed(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once('close', () => controller.abort());
-  return controller.signal;
 }

@@ -15,6 +15,11 @@ export function openApiDocument() {
       responses: { 200: { description: 'yes' }, 503: { description: 'not now' } },
     },
   });
+  const page = (summary: string, mediaType: string) => ({
+    summary,
+    tags: ['documentation'],
+    responses: { 200: { description: 'the document', content: { [mediaType]: {} } } },
+  });
   return {
     openapi: '3.1.0',
     info: {
@@ -29,6 +34,8 @@ export function openApiDocument() {
       ...paths,
       '/livez': health('Is the gateway alive?'),
       '/readyz': health('Is there a ready instance of each service?'),
+      '/openapi.json': { get: page('This document', 'application/json') },
+      '/docs': { get: page('This document as a page to read', 'text/html') },
     },
     components: { schemas: { Problem: problemSchema } },
   };

@@ -7,7 +7,10 @@ const answerMsMax = 2_700;
 const connectMsMax = 1_000;
 /** An instance that failed gets no request for so long, unless all have. */
 const awayMs = 1_000;
+/** For requests that are answered at once. */
 const connectionsMax = 128;
+/** For those that wait for an order to become final; each holds a connection for as long as it waits. */
+const waitingConnectionsMax = 1_000;
 
 /** A request as the gateway passes it on. */
 export interface Forward {
@@ -33,13 +36,15 @@ export interface Answer {
 interface Instance {
   url: string;
   pool: Pool;
+  /** Apart, so that those who wait never keep the others from a connection. */
+  waitingPool: Pool;
   awayUntil: number;
 }
 
 /**
  * The instances of one service. Requests are spread over them in turn; one that is away is skipped. A
  * request that never reached an instance goes to the next; one that may have had an effect is repeated only
- * if that is harmless.
+ * if that is harmless, at the same instance when there is no other.
  */
 export class Upstreams {
   readonly #service: string;
@@ -52,36 +57,28 @@ export class Upstreams {
     this.#instances = urls.map((url) => ({
       url,
       awayUntil: 0,
-      pool: new Pool(url, {
-        connections: connectionsMax,
-        connect: { timeout: connectMsMax },
-        keepAliveTimeout: 60_000,
-        // An event stream may be silent between two heartbeats, of which there is one every 15 s.
-        bodyTimeout: 40_000,
-      }),
+      pool: openPool(url, connectionsMax),
+      waitingPool: openPool(url, waitingConnectionsMax),
     }));
   }
 
   /** Passes a request on. Throws `unavailable`, or `outcome-unknown` for a write that may have happened. */
   async request(forward: Forward): Promise<Answer> {
     const deadline = performance.now() + answerMsMax + forward.extraMs;
+    const tries = forward.repeatable ? [...this.#inTurn(), ...this.#inTurn()] : this.#inTurn();
     let sent = false;
     let cause: unknown;
-    for (const instance of this.#inTurn()) {
-      const leftMs = Math.ceil(deadline - performance.now());
+    for (const [index, instance] of tries.entries()) {
+      const leftMs = deadline - performance.now();
       if (leftMs <= 0) break;
+      // An instance that hangs must leave time to ask another.
+      const others = this.#instances.length - 1 - index;
+      const shareMs =
+        others > 0 && forward.repeatable ? forward.extraMs + answerMsMax / (others + 1) : leftMs;
       try {
-        const { method, path, headers, signal } = forward;
-        const answer = await instance.pool.request({
-          method,
-          path,
-          headers,
-          body: forward.body ?? null,
-          headersTimeout: leftMs,
-          ...(signal === undefined ? {} : { signal }),
-        });
+        const answer = await send(instance, forward, Math.min(leftMs, shareMs));
         instance.awayUntil = 0;
-        return answer as unknown as Answer;
+        return answer;
       } catch (error) {
         if (forward.signal?.aborted) throw error;
         cause = error;
@@ -113,7 +110,8 @@ export class Upstreams {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#instances.map(({ pool }) => pool.destroy()));
+    const pools = this.#instances.flatMap(({ pool, waitingPool }) => [pool, waitingPool]);
+    await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
   /** Every instance once, beginning with the next in turn; those believed to be away come last. */
@@ -135,6 +133,48 @@ export class Upstreams {
     }
     const detail = `The ${this.#service} service is away. Nothing was stored; try again in a moment.`;
     return new CodedError('unavailable', detail, { cause });
+  }
+}
+
+function openPool(url: string, connections: number): Pool {
+  return new Pool(url, {
+    connections,
+    connect: { timeout: connectMsMax },
+    keepAliveTimeout: 60_000,
+    // Kept by `send`, to the millisecond.
+    headersTimeout: 0,
+    // An event stream may be silent between two heartbeats, of which there is one every 15 s.
+    bodyTimeout: 40_000,
+  });
+}
+
+/** One try: resolves when the answer begins, rejects when it has not begun within `msMax`. */
+async function send(instance: Instance, forward: Forward, msMax: number): Promise<Answer> {
+  const { method, path, headers, body, extraMs, signal } = forward;
+  const waits = extraMs > 0 || signal !== undefined;
+  const tooLate = new AbortController();
+  const abort = () => tooLate.abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  const request = (waits ? instance.waitingPool : instance.pool).request({
+    method,
+    path,
+    headers,
+    body: body ?? null,
+    signal: tooLate.signal,
+  });
+  let timer: NodeJS.Timeout | undefined;
+  // A request that still waits for a connection does not hear the signal; so the time is kept here as well.
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`no answer within ${Math.round(msMax)} ms`));
+      abort();
+    }, msMax);
+  });
+  try {
+    return (await Promise.race([request, deadline])) as unknown as Answer;
+  } finally {
+    clearTimeout(timer);
+    request.catch(() => {});
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Queue } from './messages.ts';
+import { type Queue, queueOf } from './messages.ts';
 
 /** Why a message can never be processed. */
 export const deadLetterReasons = [
@@ -8,7 +8,7 @@ export const deadLetterReasons = [
   'invalid-message',
   /** A request that says something else about an order than the request or decision already recorded. */
   'contradicts-decision',
-  /** A payment result about an order that is final with another status, user or amount. */
+  /** A payment result about an order of another user or amount, or that is final with another status. */
   'contradicts-order',
   /** A payment result for an order that does not exist. */
   'unknown-order',
@@ -35,3 +35,8 @@ export interface DeadLetter {
 export function deadLetterQueueOf(queue: Queue): `${Queue}-dead-letters` {
   return `${queue}-dead-letters`;
 }
+
+/** The queues that may have dead letters, each with the queue that keeps them. */
+export const deadLetterQueues: readonly { queue: Queue; name: string }[] = [
+  ...new Set(Object.values(queueOf)),
+].map((queue) => ({ queue, name: deadLetterQueueOf(queue) }));

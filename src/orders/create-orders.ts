@@ -3,6 +3,7 @@ import { toCloudEvent } from '../messaging/messages.ts';
 import { type Database, repeatSafely } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { GroupCommit } from '../platform/group-commit.ts';
+import { isUnavailable } from '../platform/postgres-errors.ts';
 import { asCreated, isSameRequest, type Order, type OrderRequest } from './order.ts';
 import { findCreated, insertOrders, type NewOrder } from './store.ts';
 
@@ -51,16 +52,13 @@ export class OrderCreation {
     const orders = requests.map(toNewOrder);
     const createdAt = await repeatSafely(() => insertOrders(this.#database, orders));
     if (createdAt.size > 0) this.#afterCommit();
-    const found =
-      createdAt.size === orders.length
-        ? []
-        : await findCreated(
-            this.#database,
-            orders.filter(({ id }) => !createdAt.has(id)),
-          );
-    const byId = new Map(found.map(({ order }) => [order.id, order]));
+    const others = orders.filter(({ id }) => !createdAt.has(id));
+    const found = others.length === 0 ? [] : await this.#findUnlessAway(others);
+    const byId = new Map(found?.map(({ order }) => [order.id, order]));
     const byKey = new Map(
-      found.map(({ order, idempotencyKey }) => [`${order.userId} ${idempotencyKey}`, order]),
+      found?.flatMap(({ order, idempotencyKey }) =>
+        idempotencyKey === null ? [] : [[`${order.userId} ${idempotencyKey}`, order]],
+      ),
     );
     return requests.map((request, index) => {
       const { id } = orders[index] as NewOrder;
@@ -68,10 +66,21 @@ export class OrderCreation {
       if (created !== undefined) return { order: newOrder(id, request, created), replayed: false };
       const own = byId.get(id);
       if (own !== undefined) return { order: asCreated(own), replayed: false };
+      if (found === undefined) return outcomeUnknown();
       const earlier = byKey.get(`${request.userId} ${request.idempotencyKey}`);
       if (earlier === undefined) throw new Error('an order was neither inserted nor found');
       return isSameRequest(earlier, request) ? { order: asCreated(earlier), replayed: true } : keyReused();
     });
+  }
+
+  /** The orders found; undefined when the database is away, which must not refuse the orders just created. */
+  async #findUnlessAway(orders: readonly NewOrder[]) {
+    try {
+      return await repeatSafely(() => findCreated(this.#database, orders));
+    } catch (error) {
+      if (isUnavailable(error)) return undefined;
+      throw error;
+    }
   }
 }
 
@@ -85,6 +94,12 @@ function toNewOrder(request: OrderRequest): NewOrder {
 function newOrder(id: string, request: OrderRequest, createdAt: Date): Order {
   const { userId, amount, description } = request;
   return { id, userId, amount, description, status: 'NEW', reason: null, createdAt, settledAt: null };
+}
+
+function outcomeUnknown(): CodedError {
+  const detail =
+    'The database went away before it answered: the order may be there. Repeat the request with the same Idempotency-Key, which is safe.';
+  return new CodedError('outcome-unknown', detail);
 }
 
 function keyReused(): CodedError {

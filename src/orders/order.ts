@@ -26,9 +26,11 @@ export interface OrderRequest {
   traceparent: string | undefined;
 }
 
-/** What a payment result makes of an order. */
+/** What a payment result makes of an order of that user and amount. */
 export interface Settlement {
   orderId: string;
+  userId: string;
+  amount: bigint;
   status: Exclude<OrderStatus, 'NEW'>;
   reason: string | null;
 }
@@ -39,9 +41,18 @@ export function isFinal(order: Pick<Order, 'status'>): boolean {
 
 /** The settlement a payment result stands for. */
 export function settlementOf(result: PaymentResult): Settlement {
+  const { orderId, userId, amount } = result;
   return result.type === 'payment.succeeded.v1'
-    ? { orderId: result.orderId, status: 'FINISHED', reason: null }
-    : { orderId: result.orderId, status: 'CANCELED', reason: result.reason };
+    ? { orderId, userId, amount, status: 'FINISHED', reason: null }
+    : { orderId, userId, amount, status: 'CANCELED', reason: result.reason };
+}
+
+/** Whether an order is what a settlement makes of it. */
+export function isSettledAs(order: Order, settlement: Settlement): boolean {
+  const { userId, amount, status, reason } = settlement;
+  return (
+    order.userId === userId && order.amount === amount && order.status === status && order.reason === reason
+  );
 }
 
 /** Whether a request that came under the key of an existing order asks for that same order. */

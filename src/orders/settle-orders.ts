@@ -3,7 +3,8 @@ import type { DeadLetter } from '../messaging/dead-letters.ts';
 import { type PaymentResult, parseMessage } from '../messaging/messages.ts';
 import type { Outbox } from '../messaging/outbox.ts';
 import type { Database } from '../platform/database.ts';
-import { type Order, type Settlement, settlementOf } from './order.ts';
+import { formatAmount } from '../platform/money.ts';
+import { isSettledAs, type Order, type Settlement, settlementOf } from './order.ts';
 import { findOrders, settleOrders } from './store.ts';
 
 /** What one batch of payment results came to. */
@@ -29,11 +30,13 @@ export async function settleDeliveries(
   return database.transaction(async (tx) => {
     const firsts = new Map<string, Settlement>();
     for (const { result } of results) {
-      if (!firsts.has(result.orderId)) firsts.set(result.orderId, settlementOf(result));
+      // One about another user or amount is no result of this order, and must not shadow the one that is.
+      const facts = `${result.orderId} ${result.userId} ${result.amount}`;
+      if (!firsts.has(facts)) firsts.set(facts, settlementOf(result));
     }
     const settled = await settleOrders(tx, [...firsts.values()]);
     const repeated = results.length > settled.size;
-    const unsettled = repeated ? [...firsts.keys()] : [];
+    const unsettled = repeated ? results.map(({ result }) => result.orderId) : [];
     const orders = new Map((await findOrdersUnlessNone(tx, unsettled)).map((order) => [order.id, order]));
     const contradictions = repeated
       ? results.flatMap(({ result, delivery }) => contradiction(result, delivery, orders.get(result.orderId)))
@@ -71,8 +74,10 @@ function contradiction(result: PaymentResult, delivery: Delivery, order: Order |
   if (order === undefined) {
     return [{ ...letter, reason: 'unknown-order', detail: `there is no order ${result.orderId}` }];
   }
-  const { status, reason } = settlementOf(result);
-  if (order.status === status && order.reason === reason) return [];
-  const detail = `order ${order.id} is ${order.status}, the result says ${status}`;
+  const settlement = settlementOf(result);
+  if (isSettledAs(order, settlement)) return [];
+  const says = ({ userId, amount, status, reason }: Order | Settlement) =>
+    `${status}${reason === null ? '' : ` (${reason})`}, ${formatAmount(amount)} of ${userId}`;
+  const detail = `order ${order.id} is ${says(order)}; the result says ${says(settlement)}`;
   return [{ ...letter, reason: 'contradicts-order', detail }];
 }

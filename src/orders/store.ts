@@ -106,7 +106,8 @@ const settleOrdersStatement: Statement = {
   name: 'orders_settle',
   text: `
     with input as (
-      select * from json_to_recordset($1) as input (order_id uuid, status text, reason text)
+      select * from json_to_recordset($1)
+        as input (order_id uuid, user_id text, amount bigint, status text, reason text)
     ), waiting as materialized (
       select id from orders.orders
        where id in (select order_id from input) and status = 'NEW' order by id for no key update
@@ -114,13 +115,22 @@ const settleOrdersStatement: Statement = {
     update orders.orders
        set status = input.status, reason = input.reason, settled_at = now()
       from waiting join input on input.order_id = waiting.id
-     where orders.id = waiting.id
+     where orders.id = waiting.id and (orders.user_id, orders.amount) = (input.user_id, input.amount)
     returning orders.id`,
 };
 
-/** Step 6 in SQL: settles the orders that are NEW, answers their ids. */
+/**
+ * Step 6 in SQL: settles the orders that are NEW and of that user and amount, answers their ids. Two
+ * settlements of the same order differ in user or amount.
+ */
 export async function settleOrders(db: Queryable, settlements: readonly Settlement[]): Promise<Set<string>> {
-  const input = settlements.map(({ orderId, status, reason }) => ({ order_id: orderId, status, reason }));
+  const input = settlements.map(({ orderId, userId, amount, status, reason }) => ({
+    order_id: orderId,
+    user_id: userId,
+    amount: amount.toString(),
+    status,
+    reason,
+  }));
   const rows = await db.query<{ id: string }>(settleOrdersStatement, [JSON.stringify(input)]);
   return new Set(rows.map(({ id }) => id));
 }

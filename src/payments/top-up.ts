@@ -58,7 +58,8 @@ async function topUpIn(
   // Read after the lock: whoever used one of these keys has committed.
   const found = await findTopups(tx, requests);
   const ownIds = new Set(found.map(({ id }) => id));
-  const byKey = new Map(found.map((topup) => [`${topup.userId} ${topup.idempotencyKey}`, topup]));
+  const keyed = found.filter(({ idempotencyKey }) => idempotencyKey !== null);
+  const byKey = new Map(keyed.map((topup) => [`${topup.userId} ${topup.idempotencyKey}`, topup]));
   const byId = new Map(found.map((topup) => [topup.id, topup]));
   const topups: Omit<Topup, 'createdAt'>[] = [];
   const entries: NewEntry[] = [];

@@ -73,8 +73,11 @@ export function readConfig(environment: Environment): Config {
   const databaseUrl = (name: EnvironmentVariable): string | undefined => {
     const value = text(name);
     // The value may hold a password: it is never repeated.
-    if (value !== undefined && !/^postgres(ql)?:\/\/./.test(value)) {
-      refuse(name, 'must be an URL such as postgres://user:password@host:5432/database');
+    if (value !== undefined && !(/^postgres(ql)?:\/\/./.test(value) && URL.canParse(value))) {
+      refuse(
+        name,
+        'must be an URL such as postgres://user:password@host:5432/database; characters such as # / @ in a password are written %23 %2F %40',
+      );
     }
     return value;
   };

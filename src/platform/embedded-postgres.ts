@@ -15,6 +15,7 @@ import {
   type ServerPlace,
 } from './embedded-postgres/place.ts';
 import {
+  crashPostmaster,
   type Postmaster,
   runningPostmaster,
   startPostmaster,
@@ -31,6 +32,8 @@ export interface EmbeddedPostgres {
   readonly dataFolder: string;
   /** true when a server that already ran was adopted. */
   readonly adopted: boolean;
+  /** Ends the server at once, as a crash would: what was under way is gone, the next start recovers. For tests of that. */
+  crash(): Promise<void>;
   /**
    * Starts the server again if it died; true when it had. It keeps its password and, unless somebody took it
    * meanwhile, its port. Throws when it cannot be started.
@@ -154,6 +157,7 @@ function running(
     url: administratorUrl(postmaster.port, how.password, 'tillbox'),
     dataFolder: join(place.folder, 'data'),
     adopted: how.adopted,
+    crash: () => inWords(crashPostmaster(place, binaries)),
     revive: async () => {
       if (stopped !== undefined || runningPostmaster(place) !== undefined) return false;
       current = (await inWords(startPostmaster(place, binaries))) ?? runningPostmaster(place) ?? current;

@@ -3,8 +3,8 @@ import { CodedError } from './errors.ts';
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads a JSON body. A number in the field `amount` is handed on as the text it was written as, so that
- * 0.1 is exactly 0.1 and 1e3 is seen for what it is.
+ * Reads a JSON body. A number in the field `amount` of a flat object is handed on as the text it was written
+ * as, so that 0.1 is exactly 0.1 and 1e3 is seen for what it is. Every schema refuses what is nested.
  * @throws CodedError `malformed-json`
  */
 export function parseJsonBody(body: Buffer): unknown {
@@ -18,10 +18,14 @@ export function parseJsonBody(body: Buffer): unknown {
       'The body must be one JSON document in UTF-8. Nothing was stored; correct it and send it again.';
     throw new CodedError('malformed-json', detail, { cause });
   }
-  if (typeof value === 'object' && value !== null && 'amount' in value && typeof value.amount === 'number') {
-    value.amount = sourceOfAmount(text);
-  }
+  if (isFlat(value) && typeof value['amount'] === 'number') value['amount'] = sourceOfAmount(text);
   return value;
+}
+
+/** A reviver is called recursively: what is nested deep would overflow its stack. */
+function isFlat(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).every((field) => typeof field !== 'object' || field === null);
 }
 
 /** The last number written in a field `amount`, which is the one that counts in a flat object. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { databaseNames } from '../platform/config.ts';
 import { connectionOptions } from '../platform/database.ts';
-import { CodedError } from '../platform/errors.ts';
+import { explainDatabaseError } from './database-errors.ts';
 import type { DatabaseUrls } from './migrate.ts';
 
 /** Fresh databases on servers given by URL, and the way to be rid of them. */
@@ -73,9 +73,7 @@ async function asAdministrator<Result>(
     await admin.connect();
     return await work(admin);
   } catch (error) {
-    if ((error as { code?: string }).code !== '42501') throw error; // insufficient_privilege
-    const detail = 'The role in the database URL may not create databases, which --ephemeral needs.';
-    throw new CodedError('unauthorized', detail, { cause: error });
+    throw explainDatabaseError(error);
   } finally {
     await admin.end().catch(() => {});
   }

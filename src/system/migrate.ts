@@ -5,7 +5,7 @@ import { type DatabaseName, databaseNames } from '../platform/config.ts';
 import { connectionOptions } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
-import { isUnavailable } from '../platform/postgres-errors.ts';
+import { explainDatabaseError } from './database-errors.ts';
 import { knexConfig, type MigratedSchema } from './migrations.ts';
 import { createRolesTable, ensureRole, grantAuditor, grantService, roleUrl } from './roles.ts';
 
@@ -103,7 +103,7 @@ async function withLock<Result>(url: string, work: (admin: pg.Client) => Promise
     await admin.query('select pg_advisory_lock($1)', [lockKey]);
     return await work(admin);
   } catch (error) {
-    throw explain(error);
+    throw explainDatabaseError(error);
   } finally {
     await admin.end().catch(() => {});
   }
@@ -115,24 +115,4 @@ async function refuseOldServer(admin: pg.Client): Promise<void> {
   );
   if (Number(rows[0]?.version) >= oldestServerVersion) return;
   throw new CodedError('usage', 'This Postgres is too old: tillbox needs version 15 or later.');
-}
-
-/** The errors an operator can do something about, in words. */
-function explain(error: unknown): unknown {
-  const { code, message } = error as { code?: string; message?: string };
-  if (code === '3D000')
-    return new CodedError('unavailable', `${message}. Create it first: createdb.`, { cause: error });
-  if (code === '28P01' || code === '28000') {
-    return new CodedError('unauthorized', `The database refuses the login: ${message}.`, { cause: error });
-  }
-  if (code === '42501') {
-    const detail = `The database refuses: ${message}. migrate needs the administrator's URL, of a role that may create roles and schemas.`;
-    return new CodedError('unauthorized', detail, { cause: error });
-  }
-  if (isUnavailable(error)) {
-    return new CodedError('unavailable', `The database is away: ${message}. Start it, or correct its URL.`, {
-      cause: error,
-    });
-  }
-  return error;
 }

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 const restartMsMin = 100;
 const restartMsMax = 5_000;
-/** Who lived so long did not die of its start. */
-const settledMs = 10_000;
+/** Who lived so long did not die of its start, and is started again at once. */
+const settledMs = 1_500;
 /** A daemon drains for nine seconds at most; after this it is ended for good. */
 const stopMsMax = 12_000;
 const lastLinesMax = 20;

@@ -214,6 +214,11 @@ export class System {
     throw new CodedError('unavailable', `The daemons did not become ready in a minute.\n${lines.join('\n')}`);
   }
 
+  /** The daemons there are now. */
+  get processes(): { name: string; pid: number }[] {
+    return this.#processes.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+  }
+
   /** Stops everything, from the outside in. May be called twice, or before start. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stopAll();

@@ -82,6 +82,13 @@ export async function startPostmaster(
   }
 }
 
+/** Ends the server of a place without a checkpoint; the next start has to recover. */
+export async function crashPostmaster(place: ServerPlace, binaries: PostgresBinaries): Promise<void> {
+  const args = ['stop', '-m', 'immediate', '-w', '-t', String(stopImmediatelyLimitS), '-D', 'data'];
+  const limitMs = (stopImmediatelyLimitS + 5) * 1_000;
+  await runAs(place.account, binaries.pgCtl, args, { folder: place.folder, limitMs });
+}
+
 /**
  * Stops one run of a server, orderly, then immediately. Another server that has meanwhile been started on the
  * same data is left alone. Throws `unavailable` when it does not stop.

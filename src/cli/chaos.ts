@@ -1,0 +1,144 @@
+import type { ChaosReport } from '../tools/chaos/chaos.ts';
+import type { Strike } from '../tools/chaos/fault-schedule.ts';
+import type { Argument } from './arguments.ts';
+import type { TillboxCommand } from './command.ts';
+import type { Terminal } from './terminal.ts';
+
+const durationMsMax = 24 * 3_600_000;
+const unitMs = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
+
+const durationArgument: Argument<number> = {
+  name: '--duration',
+  field: 'duration',
+  question: 'Duration',
+  rule: 'must be a time from 1s to 24h, such as 90s or 10m',
+  read: (text) => {
+    const [, number, unit = 's'] = /^(\d{1,6})([smh])?$/.exec(text) ?? [];
+    const ms = Number(number) * unitMs[unit as keyof typeof unitMs];
+    return ms >= 1_000 && ms <= durationMsMax ? ms : undefined;
+  },
+};
+
+const rateArgument: Argument<number> = {
+  name: '--orders-rate',
+  field: 'orders-rate',
+  question: 'Requests a second',
+  rule: 'must be a whole number of requests a second from 1 to 2000',
+  read: (text) => (/^[1-9]\d{0,3}$/.test(text) && Number(text) <= 2_000 ? Number(text) : undefined),
+};
+
+const seedArgument: Argument<number> = {
+  name: '--seed',
+  field: 'seed',
+  question: 'Seed',
+  rule: 'must be a whole number from 0 to 4294967295',
+  read: (text) => (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 ? Number(text) : undefined),
+};
+
+interface ChaosOptionsGiven {
+  duration: string;
+  seed?: string;
+  ordersRate: string;
+  faults?: string;
+  instances?: string[];
+  separateDatabases?: boolean;
+}
+
+/** `tillbox chaos`: the proof on demand. */
+export function addChaos(program: TillboxCommand): void {
+  program
+    .command('chaos')
+    .description(
+      'Start a system of its own, harm it under load, and prove that nothing is lost and nothing done twice.',
+    )
+    .option('--duration <time>', 'how long faults strike, such as 90s or 10m', '60s')
+    .option('--seed <number>', 'repeats a schedule of faults (default: another each time)')
+    .option('--orders-rate <n>', 'requests a second', '100')
+    .option('--faults <list>', 'which faults: kill,pause,postgres,link,duplicate,poison (default: all)')
+    .option('--instances <service=N...>', 'how many processes of a service, such as payments=2')
+    .option('--separate-databases', 'with a Postgres server each for orders, payments and queues')
+    .helped(
+      ['chaos', 'chaos --duration 10m --separate-databases --instances orders=2 payments=3 --seed 7'],
+      [8],
+    )
+    .action(run);
+}
+
+async function run(given: ChaosOptionsGiven, command: TillboxCommand): Promise<void> {
+  const { readArgument } = await import('./arguments.ts');
+  const { readInstances } = await import('./instances.ts');
+  const { faultNames } = await import('../tools/chaos/faults.ts');
+  const { runChaos } = await import('../tools/chaos/chaos.ts');
+  const { openTerminal } = await import('./terminal.ts');
+  const faultsArgument: Argument<(typeof faultNames)[number][]> = {
+    name: '--faults',
+    field: 'faults',
+    question: 'Faults',
+    rule: `must be some of ${faultNames.join(',')}`,
+    read: (text) => {
+      const chosen = faultNames.filter((name) => text.split(',').includes(name));
+      return chosen.length > 0 && chosen.length === new Set(text.split(',')).size ? chosen : undefined;
+    },
+  };
+  const options = {
+    durationMs: readArgument(durationArgument, given.duration),
+    seed:
+      given.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : readArgument(seedArgument, given.seed),
+    ordersPerSecond: readArgument(rateArgument, given.ordersRate),
+    faults: given.faults === undefined ? faultNames : readArgument(faultsArgument, given.faults),
+    instances: readInstances(given.instances),
+    separateDatabases: given.separateDatabases === true,
+  };
+  const terminal = await openTerminal(command);
+  const interrupted = interruptSignal();
+  terminal.note(`Seed ${options.seed}`);
+  const report = await runChaos(options, liveView(terminal), interrupted);
+  terminal.result(report, () => summary(report, terminal));
+  if (interrupted.aborted) process.exitCode = 130;
+  else if (!report.ok) process.exitCode = 8;
+}
+
+/** Ctrl-C ends the faults early; what was started is undone, and what was seen is judged. */
+function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => controller.abort());
+  return controller.signal;
+}
+
+/** What happens, as it happens, on stderr: a line a strike, and on a terminal a last line that moves. */
+function liveView(terminal: Terminal) {
+  const startedAt = performance.now();
+  const moving = process.stderr.isTTY === true;
+  const clear = moving ? '\r\x1b[K' : '';
+  const time = () => `${((performance.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s`;
+  const note = (text: string) => terminal.note(`${clear}${time()}  ${text}`);
+  return {
+    phase: (what: string) => note(what),
+    strike: ({ what, struck }: Strike) => note(struck ? what : `(${what})`),
+    progress: ({ ok, failed, unknown }: ChaosReport['requests']) => {
+      if (moving) process.stderr.write(`${clear}${time()}  ${ok} ok, ${failed} refused, ${unknown} unknown`);
+    },
+    line: () => {},
+  };
+}
+
+function summary(report: ChaosReport, { paint }: Terminal): string {
+  const { requests, deliveries, dead_letters: letters, recovery, audits } = report;
+  const faults = Object.entries(report.faults).map(([name, { struck }]) => `${name} ${struck}`);
+  const allFinal = recovery.all_final_after_ms;
+  const lines = [
+    report.ok ? paint.good('PASS: nothing lost, nothing twice') : paint.bad('FAIL'),
+    '',
+    `  faults      ${faults.join(', ')}`,
+    `  requests    ${requests.ok} acknowledged, ${requests.failed} refused, ${requests.unknown} of unknown outcome`,
+    `  deliveries  ${deliveries.total}, of which ${deliveries.duplicates_suppressed} duplicates suppressed`,
+    `  poison      ${letters.poison_found} of ${letters.poison_sent} messages in the dead letters`,
+    `  audits      ${audits.done} while it ran, ${audits.unreadable} more could not read a server that was down`,
+    `  recovery    ${allFinal === null ? 'not everything final in time' : `all final ${(allFinal / 1_000).toFixed(1)} s after the last fault`}, slowest order ${(recovery.slowest_order_ms / 1_000).toFixed(1)} s`,
+    `  seed        ${report.seed}, ${report.seconds} s`,
+  ];
+  const failures = report.failures.map(
+    ({ invariant, id, detail }) => `  ${paint.bad(invariant)} ${id} ${detail}`,
+  );
+  return [...lines, ...(failures.length > 0 ? ['', ...failures] : [])].join('\n');
+}

@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { CodedError, type ErrorCode, errorCatalogue, type FieldError } from './errors.ts';
+import { isConnectionFailure, isNotMigrated, isOutcomeUnknown, isUnavailable } from './postgres-errors.ts';
+
+/** Refusals: how every error becomes the answer a client gets. */
+
+/** Bodies are one small object. */
+export const bodyBytesMax = 16_384;
+/** One part of a path. */
+export const partBytesMax = 4_096;
+const problemType = 'application/problem+json';
+
+/** A problem document (RFC 9457) as every refusal is answered. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: ErrorCode;
+  detail: string;
+  request_id: string;
+  errors?: FieldError[];
+}
+
+/** Answers with the problem document of an error. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: CodedError): FastifyReply {
+  const { status } = errorCatalogue[error.code];
+  if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
+  const problem = problemOf(error, request.id);
+  return reply.code(status).type(problemType).serializer(JSON.stringify).send(problem);
+}
+
+/** The problem document of an error. */
+export function problemOf(error: CodedError, requestId: string): Problem {
+  const { status, title } = errorCatalogue[error.code];
+  return {
+    type: `urn:tillbox:problem:${error.code}`,
+    title,
+    status,
+    code: error.code,
+    detail: error.message,
+    request_id: requestId,
+    ...(error.fields.length > 0 ? { errors: [...error.fields] } : {}),
+  };
+}
+
+const pathRule = 'must be UTF-8, and every % in it must begin two hexadecimal digits';
+
+const frameworkCodes: Record<string, { code: ErrorCode; detail: string; fields?: FieldError[] }> = {
+  FST_ERR_BAD_URL: {
+    code: 'validation-failed',
+    detail: `path ${pathRule}.`,
+    fields: [{ field: 'path', message: pathRule }],
+  },
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    code: 'body-too-large',
+    detail: `The body may have ${bodyBytesMax} bytes at most. Send a smaller one.`,
+  },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    code: 'unsupported-media-type',
+    detail: 'Send the body as JSON, with the header Content-Type: application/json.',
+  },
+  FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'malformed-json', detail: 'The body is empty. Send one JSON object.' },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    code: 'malformed-json',
+    detail: 'The body is not as long as Content-Length says. Send it again, whole.',
+  },
+  FST_ERR_MAX_PARAM_LENGTH: {
+    code: 'uri-too-long',
+    detail: `A part of the path may have ${partBytesMax} characters at most. Send a shorter one.`,
+  },
+};
+
+/** Every error that can reach a route's caller, as one of the catalogue; what is left over is a bug. */
+export function toCodedError(error: FastifyError | Error, isWrite: boolean): CodedError {
+  if (error instanceof CodedError) return error;
+  if ('validation' in error && Array.isArray(error.validation))
+    return validationRefusal(error as FastifyError);
+  const known = 'code' in error ? frameworkCodes[String(error.code)] : undefined;
+  if (known !== undefined) {
+    return new CodedError(known.code, known.detail, { cause: error, fields: known.fields ?? [] });
+  }
+  if (isWrite && isOutcomeUnknown(error)) {
+    const detail =
+      'The database went away before it answered: the request may have taken effect. Repeat it with the same Idempotency-Key, which is safe.';
+    return new CodedError('outcome-unknown', detail, { cause: error });
+  }
+  if (isUnavailable(error) || isNotMigrated(error) || isConnectionFailure(error)) {
+    const detail = 'The database is away or overloaded. Nothing was stored; try again in a moment.';
+    return new CodedError('unavailable', detail, { cause: error });
+  }
+  return new CodedError(
+    'internal',
+    'This is a bug in tillbox. The log has the details under this request_id.',
+    {
+      cause: error,
+    },
+  );
+}
+
+/** Fields that one refusal names, and characters of each name: more helps nobody. */
+const namedFieldsMax = 10;
+const fieldNameMax = 100;
+
+/** Names each field that breaks a rule, with the rule: the `description` of its schema. */
+function validationRefusal(error: FastifyError): CodedError {
+  const byField = new Map<string, string>();
+  for (const { keyword, instancePath, params, parentSchema } of error.validation as AjvError[]) {
+    const path = instancePath.slice(1).replaceAll('/', '.');
+    if (keyword === 'additionalProperties') {
+      byField.set(
+        joinPath(path, String(params['additionalProperty'])),
+        'is not a field of this request; leave it out',
+      );
+    } else if (keyword === 'required') {
+      byField.set(joinPath(path, String(params['missingProperty'])), 'is missing');
+    } else if (path === '') {
+      byField.set('body', 'must be a JSON object');
+    } else {
+      byField.set(path, String(parentSchema?.['description'] ?? 'breaks a rule'));
+    }
+  }
+  const fields = [...byField]
+    .slice(0, namedFieldsMax)
+    .map(([field, message]) => ({ field: field.slice(0, fieldNameMax).toWellFormed(), message }));
+  const rest = byField.size > fields.length ? `; and ${byField.size - fields.length} more` : '';
+  const detail = `${fields.map(({ field, message }) => `${field} ${message}`).join('; ')}${rest}.`;
+  return new CodedError('validation-failed', detail, { fields });
+}
+
+interface AjvError {
+  keyword: string;
+  instancePath: string;
+  params: Record<string, unknown>;
+  parentSchema?: Record<string, unknown>;
+}
+
+function joinPath(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+const notHttp = {
+  code: 'malformed-request',
+  detail: 'This is not a request in HTTP/1.1. Check what sends it, and its headers.',
+} as const;
+const socketCodes: Record<string, { code: ErrorCode; detail: string }> = {
+  HPE_HEADER_OVERFLOW: {
+    code: 'headers-too-large',
+    detail: 'Send a shorter path, fewer or shorter headers.',
+  },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
+    code: 'body-too-large',
+    detail: 'The chunks of the body have too long extensions. Send it without.',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    code: 'request-timeout',
+    detail: 'The request did not arrive whole in time. Nothing was stored; send it again.',
+  },
+};
+
+/** What is not HTTP, or too long to be read, is answered before any route is known, on the socket itself. */
+export function refuseUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { code, detail } = socketCodes[error.code ?? ''] ?? notHttp;
+  const body = JSON.stringify(problemOf(new CodedError(code, detail), randomUUID()));
+  const { status } = errorCatalogue[code];
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\nContent-Type: ${problemType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

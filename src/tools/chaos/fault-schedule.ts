@@ -1,0 +1,70 @@
+import { pause } from '../../platform/lifecycle.ts';
+import { type FaultName, faults, type Victims } from './faults.ts';
+
+/** Time between two strikes, in milliseconds; one may still last when the next comes. */
+const gapMsMin = 300;
+const gapMsMax = 2_500;
+
+/** A fault that struck, or could not. */
+export interface Strike {
+  fault: FaultName;
+  /** Milliseconds from the beginning of the schedule. */
+  atMs: number;
+  what: string;
+  struck: boolean;
+}
+
+/** Strikes with the chosen faults, as the seed wills, until the victims' signal aborts. */
+export class FaultSchedule {
+  readonly #victims: Victims;
+  readonly #chosen: readonly FaultName[];
+  readonly #onStrike: (strike: Strike) => void;
+  readonly #lasting = new Set<Promise<void>>();
+  readonly strikes: Strike[] = [];
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(victims: Victims, chosen: readonly FaultName[], onStrike: (strike: Strike) => void) {
+    this.#victims = victims;
+    this.#chosen = chosen;
+    this.#onStrike = onStrike;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Resolves when every fault has been undone; abort the signal first. */
+  async stop(): Promise<void> {
+    await this.#running;
+    await Promise.all(this.#lasting);
+  }
+
+  async #run(): Promise<void> {
+    const { random, signal } = this.#victims;
+    const startedAt = performance.now();
+    let round: FaultName[] = [];
+    while (!signal.aborted) {
+      await pause(random.between(gapMsMin, gapMsMax), signal);
+      if (signal.aborted) break;
+      // Rounds, so that in a short run too each chosen fault has its turn.
+      if (round.length === 0) round = [...this.#chosen];
+      const fault = random.pick(round);
+      round.splice(round.indexOf(fault), 1);
+      const striking = this.#strike(fault, performance.now() - startedAt);
+      this.#lasting.add(striking);
+      void striking.finally(() => this.#lasting.delete(striking));
+    }
+  }
+
+  async #strike(fault: FaultName, atMs: number): Promise<void> {
+    let strike: Strike;
+    try {
+      strike = { fault, atMs, what: await faults[fault](this.#victims), struck: true };
+    } catch (error) {
+      // Another fault was in the way: a server that is down takes no poison.
+      strike = { fault, atMs, what: `${fault} could not strike: ${(error as Error).message}`, struck: false };
+    }
+    this.strikes.push(strike);
+    this.#onStrike(strike);
+  }
+}

@@ -1,0 +1,132 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** Which way bytes travel: from the client to the server, or back. */
+export type Direction = 'up' | 'down';
+
+/** What a link does to what passes through it. */
+export interface Weather {
+  /** Milliseconds each chunk is late, in either direction. */
+  delayMs: number;
+  /** Directions in which bytes vanish. They do not come later: what was lost is lost. */
+  swallow: readonly Direction[];
+  /** New connections are closed at once. */
+  refuse: boolean;
+}
+
+const fair: Weather = { delayMs: 0, swallow: [], refuse: false };
+
+/**
+ * A TCP link on loopback that can be cut, delayed and made to lose what passes, in the way of toxiproxy. It
+ * listens on a free port and passes everything on to one address.
+ */
+export class TcpLink {
+  readonly #target: { host: string; port: number };
+  readonly #pairs = new Set<{ client: Socket; server: Socket }>();
+  #listener: Server | undefined;
+  #weather: Weather = fair;
+  #cut: { pattern: Buffer; strike: (client: Socket, server: Socket) => void } | undefined;
+
+  constructor(target: { host: string; port: number }) {
+    this.#target = target;
+  }
+
+  /** Begins to listen; answers the port. */
+  start(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const listener = createServer((client) => this.#join(client));
+      this.#listener = listener;
+      listener.once('error', reject);
+      listener.listen({ host: '127.0.0.1', port: 0 }, () => {
+        const address = listener.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+  }
+
+  /** Sets the weather; what is left out is fair. */
+  set(weather: Partial<Weather>): void {
+    this.#weather = { ...fair, ...weather };
+  }
+
+  /** Makes the link as good as new for what comes from now on. */
+  heal(): void {
+    this.#weather = fair;
+    this.#cut = undefined;
+  }
+
+  /** Resets every connection there is. */
+  reset(): void {
+    for (const { client, server } of this.#pairs) {
+      client.resetAndDestroy();
+      server.resetAndDestroy();
+    }
+  }
+
+  /**
+   * Passes the next bytes from a client that contain the text on to the server, and then resets the client's
+   * connection before an answer comes back: what was asked takes effect, and nobody is told. Once.
+   */
+  loseAnswerTo(text: string): void {
+    this.#cut = {
+      pattern: Buffer.from(text),
+      strike: (client, server) => {
+        client.resetAndDestroy();
+        // The server gets the time to do what it was asked.
+        setTimeout(() => server.destroy(), 200).unref();
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    for (const { client, server } of this.#pairs) {
+      client.destroy();
+      server.destroy();
+    }
+    if (listener !== undefined) await new Promise((resolve) => listener.close(resolve));
+  }
+
+  #join(client: Socket): void {
+    client.on('error', () => {});
+    if (this.#weather.refuse) {
+      client.resetAndDestroy();
+      return;
+    }
+    const server = connect(this.#target);
+    const pair = { client, server };
+    this.#pairs.add(pair);
+    server.on('error', () => {});
+    client.setNoDelay(true);
+    server.setNoDelay(true);
+    client.on('data', (chunk) => {
+      this.#pass('up', chunk, server);
+      const cut = this.#cut;
+      if (cut !== undefined && chunk.includes(cut.pattern)) {
+        this.#cut = undefined;
+        cut.strike(client, server);
+      }
+    });
+    server.on('data', (chunk) => this.#pass('down', chunk, client));
+    const close = () => {
+      this.#pairs.delete(pair);
+      client.destroy();
+      server.destroy();
+    };
+    client.once('close', close);
+    server.once('close', close);
+  }
+
+  #pass(direction: Direction, chunk: Buffer, to: Socket): void {
+    const { delayMs, swallow } = this.#weather;
+    if (swallow.includes(direction)) return;
+    if (delayMs === 0) {
+      to.write(chunk);
+      return;
+    }
+    // All chunks are late by the same time, so they keep their order.
+    setTimeout(() => {
+      if (!to.destroyed) to.write(chunk);
+    }, delayMs).unref();
+  }
+}

@@ -1,0 +1,47 @@
+import { expect } from 'chai';
+import { createProgram } from '../../../src/cli/program.ts';
+import { runTillbox, startTillbox } from './run-tillbox.ts';
+
+describe('the frame of the command line', () => {
+  it('prints its version', async () => {
+    const { code, stdout } = await runTillbox(['--version']);
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('prints help on stdout and exits 0', async () => {
+    for (const words of [['--help'], ['help'], ['help', 'topup'], ['topup', '--help']]) {
+      const { code, stdout, stderr } = await runTillbox(words);
+      expect({ code, stderr }, words.join(' ')).to.deep.equal({ code: 0, stderr: '' });
+      expect(stdout).to.match(/^Usage: tillbox /);
+    }
+  });
+
+  it('ends quietly when nobody reads it', async () => {
+    const { child, ended } = startTillbox(['--help']);
+    child.stdout.destroy();
+    const { code, stderr } = await ended;
+    expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
+  });
+
+  it('has a page on the environment and one on exit codes', async () => {
+    expect((await runTillbox(['help', 'environment'])).stdout).to.contain('TILLBOX_URL');
+    expect((await runTillbox(['help', 'exit-codes'])).stdout).to.contain('124  the wait timed out');
+    expect((await runTillbox(['help', 'nonsense'])).code).to.equal(2);
+  });
+
+  it('names every wrong variable at once', async () => {
+    const { code, stderr } = await runTillbox(['balance', 'alice'], { TILLBOX_URL: 'x', ORDERS_PORT: 'y' });
+    expect(code).to.equal(2);
+    expect(stderr).to.contain('TILLBOX_URL').and.to.contain('ORDERS_PORT');
+  });
+
+  for (const command of createProgram().commands) {
+    it(`gives ${command.name()} one sentence, and examples and exit codes`, () => {
+      expect(command.description()).to.match(/^[A-Z].*\.$/);
+      let help = '';
+      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+      expect(help).to.contain('Examples:').and.to.contain('Exit codes:').and.to.contain('--json');
+    });
+  }
+});

@@ -1,0 +1,147 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import type { EphemeralDatabases } from '../../src/system/ephemeral-databases.ts';
+import { reservePort } from '../../src/system/ports.ts';
+import { eventually } from '../support/eventually.ts';
+import { anyPorts } from '../support/running-system.ts';
+import { createEmptyDatabases } from '../support/test-server.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+/** The README's commands find the executable as it tells people to. */
+const path = `${join(root, 'node_modules', '.bin')}${delimiter}${process.env['PATH']}`;
+
+/** Code blocks of one language, in order. */
+function blocks(language: string): string[] {
+  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(
+    ([, text]) => text ?? '',
+  );
+}
+
+/** The block that has these words in it. */
+function blockWith(words: string): string {
+  const block = blocks('sh').find((text) => text.includes(words));
+  if (block === undefined) throw new Error(`the README has no block with ${words}`);
+  return block;
+}
+
+/** A recorded session: each command with what it printed. */
+function recorded(session: string): { command: string; output: string }[] {
+  const steps = session.split(/^\$ /m).slice(1);
+  return steps.map((step) => {
+    const [command = '', ...output] = step.trimEnd().split('\n');
+    return { command, output: output.join('\n') };
+  });
+}
+
+/** What differs between two runs of the same thing, by its kind. */
+function withoutAccidents(text: string): string {
+  return text
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '<id>')
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, '<time>')
+    .replaceAll(/\d+ ms/g, '<ms>')
+    .replaceAll(/process \d+/g, 'process <pid>')
+    .replaceAll(/127\.0\.0\.1:\d+/g, '<address>')
+    .replaceAll(/\S+\/logs\/up\.log/g, '<log>')
+    .trimEnd();
+}
+
+async function run(command: string, environment: NodeJS.ProcessEnv): Promise<string> {
+  const options = { cwd: root, env: { ...environment, PATH: path } };
+  try {
+    return (await promisify(execFile)('bash', ['-c', command], options)).stdout;
+  } catch (error) {
+    const { stdout, stderr, code } = error as { stdout: string; stderr: string; code: number };
+    // CANCELED is a result with an exit code of its own.
+    if (code === 3) return stdout;
+    throw new Error(`${command} ended with ${code}: ${stderr}`);
+  }
+}
+
+describe('README', () => {
+  const home = mkdtempSync(join(tmpdir(), 'tillbox-readme-'));
+  const embedded = { ...process.env, ...anyPorts, TILLBOX_HOME: home };
+  for (const name of [
+    'DATABASE_URL',
+    'ORDERS_DATABASE_URL',
+    'PAYMENTS_DATABASE_URL',
+    'BROKER_DATABASE_URL',
+  ]) {
+    delete (embedded as NodeJS.ProcessEnv)[name];
+  }
+
+  after(async () => {
+    await run('tillbox down --wipe', embedded);
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  it('records a first session that goes like this', async function () {
+    this.timeout(60_000);
+    const [session = ''] = blocks('console');
+    const steps = recorded(session);
+    expect(steps.length).to.be.greaterThan(8);
+    for (const { command, output } of steps) {
+      if (command === 'tillbox down') await tryCurl();
+      expect(withoutAccidents(await run(command, embedded)), command).to.equal(withoutAccidents(output));
+    }
+  });
+
+  /** The HTTP example, while the session's system runs. */
+  async function tryCurl(): Promise<void> {
+    const { gateway } = JSON.parse(await run('tillbox status --json', embedded));
+    const answer = await run(blockWith('curl').replaceAll('http://127.0.0.1:7420', gateway.url), embedded);
+    expect(JSON.parse(answer)).to.include({ user_id: 'alice', amount: '5.00', status: 'FINISHED' });
+  }
+
+  describe('on a Postgres given by URL', () => {
+    let databases: EphemeralDatabases;
+    before(async () => {
+      databases = await createEmptyDatabases();
+    });
+    after(() => databases.drop());
+
+    it('shows how to run each daemon by itself, and how to ask knex', async function () {
+      this.timeout(60_000);
+      const [orders, payments, gateway] = await Promise.all(
+        ['O', 'P', 'G'].map((name) => reservePort('127.0.0.1', 0, name)),
+      );
+      const { ORDERS_DATABASE_URL, ...environment } = {
+        ...embedded,
+        ORDERS_DATABASE_URL: databases.urls.orders,
+        PAYMENTS_DATABASE_URL: databases.urls.payments,
+        BROKER_DATABASE_URL: databases.urls.broker,
+        ORDERS_PORT: String(orders),
+        PAYMENTS_PORT: String(payments),
+        GATEWAY_PORT: String(gateway),
+      };
+      const commands = blockWith('tillbox serve').replace(
+        /^export DATABASE_URL=.*$/m,
+        `export ORDERS_DATABASE_URL='${ORDERS_DATABASE_URL}'`,
+      );
+      const shell = spawn('bash', ['-c', `${commands}\nwait`], {
+        cwd: root,
+        env: { ...environment, PATH: path },
+        stdio: 'ignore',
+        detached: true,
+      });
+      try {
+        await eventually(
+          async () => expect((await fetch(`http://127.0.0.1:${gateway}/readyz`)).status).to.equal(200),
+          { withinMs: 40_000, everyMs: 100 },
+        );
+        const knex = blockWith('npx knex').match(/^NODE_OPTIONS=.*$/m)?.[0] ?? '';
+        expect(await run(knex, { ...environment, ORDERS_DATABASE_URL })).to.contain('No Pending Migration');
+      } finally {
+        const ended = new Promise((resolve) => shell.once('exit', resolve));
+        process.kill(-(shell.pid ?? 0), 'SIGTERM');
+        await ended;
+      }
+    });
+  });
+});

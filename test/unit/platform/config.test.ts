@@ -1,0 +1,97 @@
+import { expect } from 'chai';
+import { givenDatabaseUrls, readConfig, redactUrl } from '../../../src/platform/config.ts';
+import { CodedError } from '../../../src/platform/errors.ts';
+import { refusal } from '../../support/refusal.ts';
+
+describe('configuration', () => {
+  it('has a default for everything but databases', () => {
+    const config = readConfig({ XDG_STATE_HOME: '/state' });
+    expect(config).to.deep.equal({
+      home: '/state/tillbox',
+      databaseUrls: { orders: undefined, payments: undefined, broker: undefined },
+      url: undefined,
+      gatewayHost: '127.0.0.1',
+      gatewayPort: 7420,
+      ordersPort: 7430,
+      paymentsPort: 7440,
+      ordersUrls: ['http://127.0.0.1:7430'],
+      paymentsUrls: ['http://127.0.0.1:7440'],
+      logLevel: 'info',
+    });
+  });
+
+  it('counts an empty variable as absent', () => {
+    const names = ['TILLBOX_HOME', 'DATABASE_URL', 'TILLBOX_URL', 'GATEWAY_PORT', 'ORDERS_URL'];
+    const empty = Object.fromEntries(names.map((name, index) => [name, index % 2 === 0 ? '' : '  ']));
+    expect(readConfig({ XDG_STATE_HOME: '/state', ...empty })).to.deep.equal(
+      readConfig({ XDG_STATE_HOME: '/state' }),
+    );
+    expect(readConfig({ XDG_STATE_HOME: '', HOME: '/home/u' }).home).to.match(/\.local\/state\/tillbox$/);
+  });
+
+  it('lets the URL of one database override the one for all', () => {
+    const { databaseUrls } = readConfig({
+      DATABASE_URL: 'postgres://all/all',
+      PAYMENTS_DATABASE_URL: 'postgresql://payments/p',
+    });
+    expect(databaseUrls).to.deep.equal({
+      orders: 'postgres://all/all',
+      payments: 'postgresql://payments/p',
+      broker: 'postgres://all/all',
+    });
+  });
+
+  it('lets services listen elsewhere and the gateway find them there', () => {
+    const config = readConfig({ ORDERS_PORT: '0', PAYMENTS_PORT: '9', ORDERS_URL: 'http://a:1/, https://b' });
+    expect(config.ordersPort).to.equal(0);
+    expect(config.ordersUrls).to.deep.equal(['http://a:1', 'https://b']);
+    expect(config.paymentsUrls).to.deep.equal(['http://127.0.0.1:9']);
+  });
+
+  it('reports every wrong value at once, by name', async () => {
+    const wrong = {
+      DATABASE_URL: 'mysql://x',
+      ORDERS_DATABASE_URL: 'postgres://',
+      PAYMENTS_DATABASE_URL: 'localhost:5432',
+      BROKER_DATABASE_URL: 'postgres://user:p#word@host/db',
+      TILLBOX_URL: 'nowhere',
+      GATEWAY_PORT: '65536',
+      ORDERS_PORT: '-1',
+      PAYMENTS_PORT: '7e3',
+      ORDERS_URL: 'http://127.0.0.1:1,,ftp://x',
+      PAYMENTS_URL: '127.0.0.1:7440',
+      TILLBOX_LOG_LEVEL: 'loud',
+    };
+    const error = await refusal('usage', () => readConfig(wrong));
+    expect(new Set(error.fields.map(({ field }) => field))).to.deep.equal(new Set(Object.keys(wrong)));
+    for (const name of Object.keys(wrong)) expect(error.message).to.contain(name);
+  });
+
+  it('repeats no password in a message', async () => {
+    const wrong = {
+      DATABASE_URL: 'mysql://user:secret@host/db',
+      ORDERS_DATABASE_URL: 'postgres://user:secret#@host:5432/db',
+      TILLBOX_URL: 'ftp://user:secret@host',
+      PAYMENTS_URL: 'user:secret@host',
+    };
+    const { message, fields } = await refusal('usage', () => readConfig(wrong));
+    expect(message).not.to.contain('secret');
+    expect(JSON.stringify(fields)).not.to.contain('secret');
+  });
+
+  it('names the databases that are missing when only some are given', () => {
+    const config = readConfig({ ORDERS_DATABASE_URL: 'postgres://o/o' });
+    expect(givenDatabaseUrls(config, ['orders'])).to.include({ orders: 'postgres://o/o' });
+    expect(() => givenDatabaseUrls(config, ['orders', 'payments', 'broker']))
+      .to.throw(CodedError, /PAYMENTS_DATABASE_URL and BROKER_DATABASE_URL/)
+      .with.property('code', 'usage');
+    expect(givenDatabaseUrls(readConfig({}), ['orders', 'payments', 'broker'])).to.equal(undefined);
+  });
+
+  it('shows an URL without its password', () => {
+    expect(redactUrl('postgres://user:secret@host:5432/db')).to.equal('postgres://user:***@host:5432/db');
+    expect(redactUrl('postgres:///db?host=/run&user=u&password=secret')).not.to.contain('secret');
+    expect(redactUrl('postgres://user@host/db')).to.equal('postgres://user@host/db');
+    expect(redactUrl('postgres://user:sec ret#@host/db')).not.to.contain('sec');
+  });
+});

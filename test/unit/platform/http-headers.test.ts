@@ -1,0 +1,32 @@
+import { expect } from 'chai';
+import { preferredWaitSeconds, traceparentIn } from '../../../src/platform/http-headers.ts';
+
+describe('request headers', () => {
+  it('reads the seconds of Prefer: wait, wherever it stands', () => {
+    for (const header of ['wait=5', 'wait=5;x', 'respond-async, wait=5', 'WAIT = "5"', 'x=y; wait=5,z']) {
+      expect(preferredWaitSeconds(header), header).to.equal(5);
+    }
+    expect(preferredWaitSeconds(['respond-async', 'wait=5'])).to.equal(5);
+    expect(preferredWaitSeconds('wait=0')).to.equal(0);
+  });
+
+  it('waits a minute at most', () => {
+    expect(preferredWaitSeconds('wait=61')).to.equal(60);
+    expect(preferredWaitSeconds('wait=999999')).to.equal(60);
+  });
+
+  it('ignores a preference that is absent or malformed', () => {
+    expect(preferredWaitSeconds(undefined)).to.equal(undefined);
+    for (const header of ['', 'wait', 'wait=', 'wait=-1', 'wait=1.5', 'wait=1e3', 'await=5', 'wait=5s']) {
+      expect(preferredWaitSeconds(header), header).to.equal(undefined);
+    }
+  });
+
+  it('takes over a trace context only when it is well-formed', () => {
+    const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    expect(traceparentIn(trace)).to.equal(trace);
+    for (const header of [undefined, '', trace.toUpperCase(), `${trace}-x`, `${trace}\n`, [trace]]) {
+      expect(traceparentIn(header)).to.equal(undefined);
+    }
+  });
+});
