@@ -1,9 +1,10 @@
 import pg from 'pg';
-import type { DatabaseName } from '../../platform/config.ts';
+import { type DatabaseName, databaseNames } from '../../platform/config.ts';
 import { connectionOptions, type Statement } from '../../platform/database.ts';
 import { CodedError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logging.ts';
 import { isNotMigrated, isUnavailable } from '../../platform/postgres-errors.ts';
+import type { DatabaseUrls } from '../../system/migrate.ts';
 import { roleUrl } from '../../system/roles.ts';
 
 /** A statement reads every row there is, of any number: the services' seven seconds are not for it. */
@@ -33,11 +34,11 @@ export class AuditDatabase {
     this.#silence = setTimeout(() => this.#cut(), statementMs + 10_000).unref();
   }
 
-  /** Connects. @param url of the administrator, or of a role that may read @throws CodedError `unavailable` */
-  static async open(name: DatabaseName, url: string, log: Logger): Promise<AuditDatabase> {
+  /** Connects. @param url of the auditor @throws CodedError `unavailable` */
+  static async open(name: DatabaseName, url: string): Promise<AuditDatabase> {
     try {
       const client = new pg.Client({
-        ...connectionOptions(await roleUrl(url, 'auditor', log), 'tillbox audit'),
+        ...connectionOptions(url, 'tillbox audit'),
         statement_timeout: statementMs,
         query_timeout: 0,
         idle_in_transaction_session_timeout: idleInTransactionMs,
@@ -132,6 +133,22 @@ export class AuditDatabase {
   #cut(): void {
     (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }
+}
+
+/**
+ * The URLs the auditor logs in with.
+ * @param urls of administrators, or of roles that may read
+ * @throws CodedError `unavailable`
+ */
+export async function auditorUrls(urls: DatabaseUrls, log: Logger): Promise<DatabaseUrls> {
+  const found = databaseNames.map(async (name) => {
+    try {
+      return [name, await roleUrl(urls[name], 'auditor', log)];
+    } catch (error) {
+      throw explain(name, error);
+    }
+  });
+  return Object.fromEntries(await Promise.all(found));
 }
 
 function asText(value: string): string {
