@@ -8,7 +8,7 @@ import { expect } from 'chai';
  * services apart so that only messages can pass between them.
  */
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 interface SourceFile {
   /** Relative to the root, such as src/orders/store.ts. */
