@@ -1,5 +1,5 @@
-import type { ChaosReport } from '../tools/chaos/chaos.ts';
 import type { Strike } from '../tools/chaos/fault-schedule.ts';
+import type { ChaosReport } from '../tools/chaos/verdict.ts';
 import type { Argument } from './arguments.ts';
 import type { TillboxCommand } from './command.ts';
 import type { Terminal } from './terminal/terminal.ts';

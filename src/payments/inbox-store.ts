@@ -1,7 +1,7 @@
 import { messageId, type PaymentRequested } from '../messaging/messages.ts';
 import type { Queryable, Statement, Transaction } from '../platform/database.ts';
+import { jsonRows } from '../platform/json-rows.ts';
 import type { PaymentRequest } from './decisions.ts';
-import { toJson } from './store.ts';
 
 /** The transactional inbox: the table payments.inbox and all SQL on it. */
 
@@ -53,7 +53,9 @@ export async function receiveRequests(
     job_id: jobId,
     deliveries,
   }));
-  const stored = await tx.query<{ message_id: string; deliveries: number }>(receiveStatement, [toJson(rows)]);
+  const stored = await tx.query<{ message_id: string; deliveries: number }>(receiveStatement, [
+    jsonRows(rows),
+  ]);
   return new Map(stored.map(({ message_id, deliveries }) => [message_id, deliveries]));
 }
 

@@ -1,6 +1,6 @@
 import type { Database } from '../platform/database.ts';
 import { type Pruning, secondsPerDay } from '../platform/retention.ts';
-import { pruneAccountKeys } from './store.ts';
+import { pruneAccountKeys } from './account-store.ts';
 
 /** Accounts looked at, hence keys removed at most, in one pass. */
 const batchSizeMax = 1_000;
