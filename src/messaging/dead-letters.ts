@@ -27,7 +27,7 @@ export interface DeadLetter {
   queue: Queue;
   /** The pg-boss job it came in. */
   jobId: string;
-  /** The message as it came, or the whole data of a job that was no batch. */
+  /** The message as it came, or the whole data of a job that was no batch; see cutDeep. */
   message: unknown;
 }
 
@@ -40,3 +40,14 @@ export function deadLetterQueueOf(queue: Queue): `${Queue}-dead-letters` {
 export const deadLetterQueues: readonly { queue: Queue; name: string }[] = [
   ...new Set(Object.values(queueOf)),
 ].map((queue) => ({ queue, name: deadLetterQueueOf(queue) }));
+
+/** A message of ours has three levels. Postgres keeps thousands, which no recursion over them survives. */
+const depthMax = 100;
+
+/** A message as a dead letter keeps it: what is nested deeper than 100 levels is cut off. Pure. */
+export function cutDeep(message: unknown, depth = depthMax): unknown {
+  if (typeof message !== 'object' || message === null) return message;
+  if (depth === 0) return '…';
+  if (Array.isArray(message)) return message.map((item) => cutDeep(item, depth - 1));
+  return Object.fromEntries(Object.entries(message).map(([key, value]) => [key, cutDeep(value, depth - 1)]));
+}

@@ -14,7 +14,9 @@ import {
   countNewOrders,
   readDeadLetters,
   readDeliveries,
+  readEarlyAcknowledgements,
   readFinalOrders,
+  readInboxDuplicates,
   readStoredWrites,
 } from './stored-state.ts';
 
@@ -245,6 +247,16 @@ async function judge(evidence: Evidence): Promise<ChaosReport> {
       detail: 'a daemon ended by itself',
     })),
   ];
+  for (const { orderId, queue, detail } of await readEarlyAcknowledgements(system.urls)) {
+    failures.push({ invariant: 'acknowledged-when-committed', id: orderId, detail: `${queue}: ${detail}` });
+  }
+  for (const { orderId, count } of await readInboxDuplicates(system.urls)) {
+    failures.push({
+      invariant: 'inbox-holds-it-once',
+      id: orderId,
+      detail: `the request is there ${count} times`,
+    });
+  }
   const fail = (invariant: string, detail: string) => failures.push({ invariant, id: '', detail });
   if (finalAfterMs === null) {
     fail(

@@ -118,7 +118,7 @@ describe('messaging: outbox and relay', () => {
       }),
     );
     const counts = await Promise.all(relays.map((relay) => relay.publishOnce()));
-    expect(counts.toSorted((a, b) => a - b)).to.deep.equal([500, 1_000]);
+    expect(counts.reduce((sum, count) => sum + count)).to.equal(1_500);
     expect(broker.ids()).to.have.members(messages.map(({ orderId, type }) => messageId(orderId, type)));
     expect(await waiting()).to.equal(0);
   });

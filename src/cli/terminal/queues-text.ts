@@ -1,4 +1,4 @@
-import type { QueuesDocument, QueueView } from '../tools/queues.ts';
+import type { QueuesDocument, QueueView } from '../../tools/queues.ts';
 import { formatTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { formatAge, formatLocalTime } from './times.ts';
