@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Delivery } from '../messaging/broker.ts';
 import { Service, type ServiceParts, type ServiceSettings } from '../messaging/service.ts';
+import { IdempotencyKeyPruning } from '../platform/idempotency-key-store.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
-import { IdempotencyKeyPruning } from '../platform/prune-idempotency-keys.ts';
 import { retentionLoop } from '../platform/retention.ts';
 import { addPaymentRoutes } from './http.ts';
 import { processedMax, processRequests } from './process-requests.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { v7 as uuidV7 } from 'uuid';
 import { OrderCreation } from '../../../src/orders/create-orders.ts';
-import { IdempotencyKeyPruning } from '../../../src/platform/prune-idempotency-keys.ts';
+import { IdempotencyKeyPruning } from '../../../src/platform/idempotency-key-store.ts';
 import { useDatabases } from '../../support/databases.ts';
 
 const dayMs = 86_400_000;

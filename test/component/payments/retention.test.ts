@@ -9,7 +9,7 @@ import { AccountKeyPruning } from '../../../src/payments/prune-account-keys.ts';
 import { InboxPruning } from '../../../src/payments/prune-inbox.ts';
 import { receiveDeliveries } from '../../../src/payments/receive-requests.ts';
 import { TopUps } from '../../../src/payments/top-up.ts';
-import { IdempotencyKeyPruning } from '../../../src/platform/prune-idempotency-keys.ts';
+import { IdempotencyKeyPruning } from '../../../src/platform/idempotency-key-store.ts';
 import type { Pruning } from '../../../src/platform/retention.ts';
 import { useDatabases } from '../../support/databases.ts';
 
