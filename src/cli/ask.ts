@@ -16,3 +16,10 @@ export async function ask(argument: Argument<unknown>, options: { colour: boolea
   ]);
   return answer.trim();
 }
+
+/** Asks a person whether to go on; the answer is no unless they say yes. */
+export async function confirm(question: string): Promise<boolean> {
+  const prompt = inquirer.createPromptModule({ output: process.stderr });
+  const { answer } = await prompt([{ type: 'confirm', name: 'answer', message: question, default: false }]);
+  return answer;
+}

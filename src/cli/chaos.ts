@@ -48,14 +48,19 @@ interface ChaosOptionsGiven {
 export function addChaos(program: TillboxCommand): void {
   program
     .command('chaos')
-    .description('Start a system of its own, harm it under load, and prove that nothing is lost and nothing done twice.')
+    .description(
+      'Start a system of its own, harm it under load, and prove that nothing is lost and nothing done twice.',
+    )
     .option('--duration <time>', 'how long faults strike, such as 90s or 10m', '60s')
     .option('--seed <number>', 'repeats a schedule of faults (default: another each time)')
     .option('--orders-rate <n>', 'requests a second', '100')
     .option('--faults <list>', 'which faults: kill,pause,postgres,link,duplicate,poison (default: all)')
     .option('--instances <service=N...>', 'how many processes of a service, such as payments=2')
     .option('--separate-databases', 'with a Postgres server each for orders, payments and queues')
-    .helped(['chaos', 'chaos --duration 10m --separate-databases --instances orders=2 payments=3 --seed 7'], [8])
+    .helped(
+      ['chaos', 'chaos --duration 10m --separate-databases --instances orders=2 payments=3 --seed 7'],
+      [8],
+    )
     .action(run);
 }
 
@@ -77,7 +82,8 @@ async function run(given: ChaosOptionsGiven, command: TillboxCommand): Promise<v
   };
   const options = {
     durationMs: readArgument(durationArgument, given.duration),
-    seed: given.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : readArgument(seedArgument, given.seed),
+    seed:
+      given.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : readArgument(seedArgument, given.seed),
     ordersPerSecond: readArgument(rateArgument, given.ordersRate),
     faults: given.faults === undefined ? faultNames : readArgument(faultsArgument, given.faults),
     instances: readInstances(given.instances),
@@ -131,6 +137,8 @@ function summary(report: ChaosReport, { paint }: Terminal): string {
     `  recovery    ${allFinal === null ? 'not everything final in time' : `all final ${(allFinal / 1_000).toFixed(1)} s after the last fault`}, slowest order ${(recovery.slowest_order_ms / 1_000).toFixed(1)} s`,
     `  seed        ${report.seed}, ${report.seconds} s`,
   ];
-  const failures = report.failures.map(({ invariant, id, detail }) => `  ${paint.bad(invariant)} ${id} ${detail}`);
+  const failures = report.failures.map(
+    ({ invariant, id, detail }) => `  ${paint.bad(invariant)} ${id} ${detail}`,
+  );
   return [...lines, ...(failures.length > 0 ? ['', ...failures] : [])].join('\n');
 }

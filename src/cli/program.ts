@@ -2,14 +2,17 @@ import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { addAudit } from './audit.ts';
 import { addBalance } from './balance.ts';
+import { addChaos } from './chaos.ts';
 import { TillboxCommand } from './command.ts';
 import { addCreateAccount } from './create-account.ts';
 import { addCreateOrder } from './create-order.ts';
+import { addDeadLetters } from './dead-letters.ts';
 import { addDown } from './down.ts';
 import { addHelp } from './help.ts';
 import { addMigrate } from './migrate.ts';
 import { addOrder } from './order.ts';
 import { addOrders } from './orders.ts';
+import { addQueues } from './queues.ts';
 import { addServe } from './serve.ts';
 import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
@@ -34,6 +37,9 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addOrders,
   addOrder,
   addAudit,
+  addChaos,
+  addQueues,
+  addDeadLetters,
   addHelp,
 ];
 

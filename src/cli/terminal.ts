@@ -19,6 +19,8 @@ export interface Terminal {
   result(document: unknown, text: () => string): void;
   /** Prints one document of a stream on stdout: with --json as one line of NDJSON, for people the text. */
   streamed(document: unknown, text: () => string): void;
+  /** Empties the screen of a terminal, for what is printed again and again. */
+  clear(): void;
   /** Tells a person something that is no result, on stderr. */
   note(text: string): void;
   /** Tells a person how to go on with a list that has more. */
@@ -46,6 +48,7 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
     closed: closed.signal,
     result: (document, text) => print(json ? visibleJson(document, isTerminal ? 2 : undefined) : text()),
     streamed: (document, text) => print(json ? visibleJson(document) : text()),
+    clear: () => void stdout.write('\u001b[H\u001b[2J'),
     note,
     noteMore: (cursor) => {
       // In JSON the document says it.

@@ -42,6 +42,8 @@ export class Gateway implements Daemon {
   readonly #settings: GatewaySettings;
   readonly #app: FastifyInstance;
   readonly #upstreams: Record<'orders' | 'payments', Upstreams>;
+  /** Event streams under way. They may last for ever, so `stop` ends them. */
+  readonly #streams = new Set<FastifyReply>();
 
   constructor(settings: GatewaySettings) {
     this.#settings = settings;
@@ -71,9 +73,11 @@ export class Gateway implements Daemon {
     return url;
   }
 
-  /** Ends what is under way. May be called twice. */
+  /** Lets requests end, and ends event streams: who watches an order asks again. May be called twice. */
   async stop(): Promise<void> {
-    await this.#app.close();
+    const closed = this.#app.close();
+    for (const { raw } of this.#streams) raw.end();
+    await closed;
     await Promise.all(Object.values(this.#upstreams).map((upstreams) => upstreams.close()));
   }
 
@@ -92,12 +96,22 @@ export class Gateway implements Daemon {
           body: request.body as Buffer | undefined,
           repeatable: method === 'GET' || 'idempotency-key' in headers,
           extraMs: (preferredWaitSeconds(request.headers['prefer']) ?? 0) * 1_000,
-          ...(path.endsWith('/events') ? { signal: untilClosed(reply) } : {}),
+          ...(path.endsWith('/events') ? { signal: this.#untilClosed(reply) } : {}),
         });
         reply.code(answer.statusCode).headers(pick(answer.headers, answerHeaders));
         return reply.send(answer.body);
       },
     });
+  }
+
+  #untilClosed(reply: FastifyReply): AbortSignal {
+    const controller = new AbortController();
+    this.#streams.add(reply);
+    reply.raw.once('close', () => {
+      this.#streams.delete(reply);
+      controller.abort();
+    });
+    return controller.signal;
   }
 
   /** A path that exists for another method says so, with the methods there are, whatever the body. */
@@ -153,10 +167,4 @@ function pick(
     if (value !== undefined) picked[name] = Array.isArray(value) ? value.join(', ') : value;
   }
   return picked;
-}
-
-function untilClosed(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once('close', () => controller.abort());
-  return controller.signal;
 }

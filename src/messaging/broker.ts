@@ -1,5 +1,5 @@
 import { type Job, PgBoss, type Queue as QueueSettings } from 'pg-boss';
-import { connectionOptions } from '../platform/database.ts';
+import { connectionOptions, type Queryable, type Transaction } from '../platform/database.ts';
 import type { Logger } from '../platform/logging.ts';
 import { deadLetterQueueOf } from './dead-letters.ts';
 import type { Queue } from './messages.ts';
@@ -149,6 +149,58 @@ function toDeliveries({ id, data }: Job<unknown>): Delivery[] {
 function brokerConnection(url: string, name: string) {
   const { types: _types, ...connection } = connectionOptions(url, `tillbox ${name} broker`);
   return { ...connection, schema, migrate: false, createSchema: false, schedule: false };
+}
+
+/** pg-boss's statements in transactions of ours: for tools that deal with jobs as they lie there. */
+export class StoredJobs {
+  readonly #boss: PgBoss;
+
+  /** @param database with the broker's role; the caller closes it */
+  constructor(database: Queryable) {
+    this.#boss = new PgBoss({
+      db: through(database),
+      schema,
+      migrate: false,
+      createSchema: false,
+      schedule: false,
+      supervise: false,
+      registerInstance: false,
+    });
+    this.#boss.on('error', () => {});
+  }
+
+  /** Rejects while the broker is away or not migrated. */
+  async start(): Promise<void> {
+    await this.#boss.start();
+  }
+
+  /** Completes jobs that wait, with this output. */
+  async complete(tx: Transaction, queue: string, ids: readonly string[], output: object): Promise<void> {
+    await this.#boss.complete(queue, [...ids], output, { includeQueued: true, db: through(tx) });
+  }
+
+  /** Adds jobs under ids of the caller's choice, and wakes their receiver; one that is there is left alone. */
+  async insert(
+    tx: Transaction,
+    queue: string,
+    jobs: readonly { id: string; data: unknown }[],
+  ): Promise<void> {
+    const inserts = jobs.map(({ id, data }) => ({ id, data: data as object }));
+    await this.#boss.insert(queue, inserts, { db: through(tx) });
+  }
+
+  async stop(): Promise<void> {
+    await this.#boss.stop({ graceful: false, close: false });
+  }
+}
+
+/** Where pg-boss's statements run. Without a name they stay unprepared, as it sends them. */
+function through(db: Queryable) {
+  return {
+    executeSql: async (text: string, values?: unknown[]) => ({
+      rows: await db.query<Record<string, unknown>>({ name: '', text }, values),
+    }),
+  };
 }
 
 /** Publishes jobs from outside a service, on a connection of its own: for tools that send messages again. */

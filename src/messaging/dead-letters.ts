@@ -1,4 +1,4 @@
-import type { Queue } from './messages.ts';
+import { type Queue, queueOf } from './messages.ts';
 
 /** Why a message can never be processed. */
 export const deadLetterReasons = [
@@ -27,11 +27,27 @@ export interface DeadLetter {
   queue: Queue;
   /** The pg-boss job it came in. */
   jobId: string;
-  /** The message as it came, or the whole data of a job that was no batch. */
+  /** The message as it came, or the whole data of a job that was no batch; see cutDeep. */
   message: unknown;
 }
 
 /** The queue that keeps the dead letters of a queue. */
 export function deadLetterQueueOf(queue: Queue): `${Queue}-dead-letters` {
   return `${queue}-dead-letters`;
+}
+
+/** The queues that may have dead letters, each with the queue that keeps them. */
+export const deadLetterQueues: readonly { queue: Queue; name: string }[] = [
+  ...new Set(Object.values(queueOf)),
+].map((queue) => ({ queue, name: deadLetterQueueOf(queue) }));
+
+/** A message of ours has three levels. Postgres keeps thousands, which no recursion over them survives. */
+const depthMax = 100;
+
+/** A message as a dead letter keeps it: what is nested deeper than 100 levels is cut off. Pure. */
+export function cutDeep(message: unknown, depth = depthMax): unknown {
+  if (typeof message !== 'object' || message === null) return message;
+  if (depth === 0) return '…';
+  if (Array.isArray(message)) return message.map((item) => cutDeep(item, depth - 1));
+  return Object.fromEntries(Object.entries(message).map(([key, value]) => [key, cutDeep(value, depth - 1)]));
 }

@@ -1,5 +1,5 @@
 import type { Queryable, Statement, Transaction } from '../platform/database.ts';
-import { type DeadLetter, deadLetterQueueOf } from './dead-letters.ts';
+import { cutDeep, type DeadLetter, deadLetterQueueOf } from './dead-letters.ts';
 import { type Message, queueOf, toCloudEvent } from './messages.ts';
 
 /** A row of an outbox: a message that is to be published to a queue. */
@@ -60,7 +60,7 @@ export class Outbox {
       ...messages.map((message) => ({ queue: queueOf[message.type], message: toCloudEvent(message) })),
       ...deadLetters.map(({ message, reason, detail, queue, jobId }) => ({
         queue: deadLetterQueueOf(queue),
-        message,
+        message: cutDeep(message),
         dead_letter: { reason, detail, queue, job_id: jobId },
       })),
     ];

@@ -95,7 +95,10 @@ export class Database implements Queryable {
     try {
       await client.query('begin');
       const result = await work(tx);
-      await client.query('commit');
+      const { command } = await client.query('commit');
+      // Postgres answers the commit of a transaction that had failed with ROLLBACK, not with an error.
+      if (command !== 'COMMIT')
+        throw new Error('a statement failed in the transaction, and the work went on');
       return result;
     } catch (error) {
       if (isConnectionFailure(error) || isQueryTimeout(error)) broken ??= error as Error;

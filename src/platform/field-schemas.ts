@@ -21,9 +21,10 @@ export const decimalSchema = {
   examples: ['49.90'],
 } as const;
 
-/** An amount as a client may send it; the exact range is checked when it is parsed. */
+/** An amount as a client may send it. Its format is the exact rule, for validators of ours that know it. */
 export const amountSchema = {
   type: ['string', 'number'],
+  format: 'amount',
   pattern: '^(0|[1-9]\\d{0,9})(\\.\\d{1,2})?$',
   minimum: 0.01,
   maximum: 1_000_000_000,

@@ -99,6 +99,10 @@ export function toCodedError(error: FastifyError | Error, isWrite: boolean): Cod
   );
 }
 
+/** Fields that one refusal names, and characters of each name: more helps nobody. */
+const namedFieldsMax = 10;
+const fieldNameMax = 100;
+
 /** Names each field that breaks a rule, with the rule: the `description` of its schema. */
 function validationRefusal(error: FastifyError): CodedError {
   const byField = new Map<string, string>();
@@ -117,9 +121,12 @@ function validationRefusal(error: FastifyError): CodedError {
       byField.set(path, String(parentSchema?.['description'] ?? 'breaks a rule'));
     }
   }
-  const fields = [...byField].map(([field, message]) => ({ field: field.slice(0, 100), message }));
-  const detail = `${fields.map(({ field, message }) => `${field} ${message}`).join('; ')}.`;
-  return new CodedError('validation-failed', detail.slice(0, 1_000), { fields: fields.slice(0, 20) });
+  const fields = [...byField]
+    .slice(0, namedFieldsMax)
+    .map(([field, message]) => ({ field: field.slice(0, fieldNameMax).toWellFormed(), message }));
+  const rest = byField.size > fields.length ? `; and ${byField.size - fields.length} more` : '';
+  const detail = `${fields.map(({ field, message }) => `${field} ${message}`).join('; ')}${rest}.`;
+  return new CodedError('validation-failed', detail, { fields });
 }
 
 interface AjvError {

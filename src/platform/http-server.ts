@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { CodedError, errorCatalogue } from './errors.ts';
 import { parseJsonBody } from './http-json.ts';
 import { bodyBytesMax, partBytesMax, refuseUnreadable, sendProblem, toCodedError } from './http-problems.ts';
 import type { Logger } from './logging.ts';
+import { parseAmount } from './money.ts';
 
 const requestMsMax = 10_000;
+/** How often connections that became idle are looked for while closing. */
+const idleSweepMs = 50;
 
 /**
  * The base of every HTTP server of ours: JSON only, limits on everything, problem documents for every
@@ -30,7 +34,7 @@ export function createHttpServer(options: { log: Logger; bodies: 'json' | 'bytes
         allErrors: true,
         verbose: true,
         allowUnionTypes: true,
-        formats: { 'storable-text': isStorable },
+        formats: { amount: isAmount, 'storable-text': isStorable },
       },
     },
     clientErrorHandler: refuseUnreadable,
@@ -60,6 +64,7 @@ export function createHttpServer(options: { log: Logger; bodies: 'json' | 'bytes
     const detail = `There is no ${request.method} ${request.url.slice(0, 200)}. See /docs for the routes.`;
     return sendProblem(request, reply, new CodedError('route-not-found', detail));
   });
+  closeConnectionsAtTheEnd(app);
   app.get('/livez', () => ({ alive: true }));
   return app;
 }
@@ -76,9 +81,41 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
   }
 }
 
+/**
+ * While a server closes, a client's open connection must not keep it waiting: the last answer on each says
+ * that it is the last, and what is idle after it, or was never used, is closed.
+ */
+function closeConnectionsAtTheEnd(app: FastifyInstance): void {
+  let closing = false;
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const closeIdle = () => {
+    app.server.closeIdleConnections();
+    // To Node a connection is not idle before its first request.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  };
+  app.addHook('preClose', (done) => {
+    closing = true;
+    const sweep = setInterval(closeIdle, idleSweepMs);
+    app.server.once('close', () => clearInterval(sweep));
+    done();
+  });
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (closing) reply.header('connection', 'close');
+    done(null, payload);
+  });
+}
+
 /** Text that Postgres can store: no NUL, no lone surrogate. */
 function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
+}
+
+function isAmount(text: string): boolean {
+  return parseAmount(text) !== undefined;
 }
 
 function requestIdIn(header: string | string[] | undefined): string | undefined {

@@ -3,7 +3,7 @@ import { Outbox } from '../../src/messaging/outbox.ts';
 import { Database } from '../../src/platform/database.ts';
 import type { EphemeralDatabases } from '../../src/system/ephemeral-databases.ts';
 import type { DatabaseUrls } from '../../src/system/migrate.ts';
-import { roleUrl } from '../../src/system/roles.ts';
+import { type Duty, roleUrl } from '../../src/system/roles.ts';
 import { createTestDatabases, silentLog } from './test-server.ts';
 
 /** What a component test works with: the services' own logins, and an administrator to look behind them. */
@@ -22,6 +22,8 @@ export interface TestDatabases {
     text: string,
     values?: unknown[],
   ): Promise<Row[]>;
+  /** Runs SQL in the database of orders with the login of that duty. */
+  as(duty: Duty, text: string): Promise<void>;
 }
 
 /**
@@ -31,6 +33,7 @@ export interface TestDatabases {
 export function useDatabases(): TestDatabases {
   const current = {} as TestDatabases;
   const admins: Partial<Record<keyof DatabaseUrls, pg.Pool>> = {};
+  const logins: Partial<Record<Duty, pg.Pool>> = {};
   let ephemeral: EphemeralDatabases;
   let failed = false;
 
@@ -55,6 +58,13 @@ export function useDatabases(): TestDatabases {
         admins[database] ??= new pg.Pool({ connectionString: adminUrls[database], max: 1 });
         return (await admins[database].query(text, values)).rows;
       },
+      as: async (duty: Duty, text: string) => {
+        logins[duty] ??= new pg.Pool({
+          connectionString: await roleUrl(adminUrls.orders, duty, silentLog),
+          max: 1,
+        });
+        await logins[duty].query(text);
+      },
     });
   });
 
@@ -64,7 +74,7 @@ export function useDatabases(): TestDatabases {
 
   after(async () => {
     await Promise.all([current.orders?.close(), current.payments?.close()]);
-    await Promise.all(Object.values(admins).map((pool) => pool.end()));
+    await Promise.all([...Object.values(admins), ...Object.values(logins)].map((pool) => pool.end()));
     if (failed && process.env['DATABASE_URL'])
       console.error(`    databases kept: ${current.adminUrls.orders}`);
     else await ephemeral?.drop();

@@ -2,6 +2,8 @@ import { pause } from '../../platform/lifecycle.ts';
 import { createLogger } from '../../platform/logging.ts';
 import { PassLoop } from '../../platform/pass-loop.ts';
 import { roleUrl } from '../../system/roles.ts';
+import { audit } from '../audit/audit.ts';
+import type { Invariant } from '../audit/findings.ts';
 import { ChaosLoad } from './chaos-load.ts';
 import { ChaosSystem } from './chaos-system.ts';
 import { ClientRecord, type Outcome } from './client-record.ts';
@@ -12,13 +14,17 @@ import {
   countNewOrders,
   readDeadLetters,
   readDeliveries,
+  readEarlyAcknowledgements,
   readFinalOrders,
+  readInboxDuplicates,
   readStoredWrites,
 } from './stored-state.ts';
 
 /** Everything acknowledged must be final within this after the last fault has ended. */
 const livenessMs = 30_000;
 const pollMs = 200;
+/** After the orders are final, duplicates may still be on their way. */
+const quietMsMax = 30_000;
 /** Between two audits of what must hold at every instant. */
 const auditMs = 2_000;
 const usersMax = 40;
@@ -40,8 +46,6 @@ export interface ChaosEvents {
   strike(strike: Strike): void;
   progress(counts: Record<Outcome, number>): void;
   line(name: string, line: string): void;
-  /** One audit of what must hold at every instant. Resolves with its violations; rejects when it cannot read. */
-  audit(urls: ChaosSystem['urls'], options: { quiet: boolean }): Promise<Failure[]>;
 }
 
 /** Something that must not be. */
@@ -120,7 +124,7 @@ async function harm(
     poisoned: new Set(),
     signal: over,
   };
-  const audits = new ContinuousAudit(system, events);
+  const audits = new ContinuousAudit(system);
   const schedule = new FaultSchedule(victims, options.faults, events.strike);
   const progress = setInterval(() => events.progress(record.counts()), 1_000);
   try {
@@ -140,7 +144,7 @@ async function harm(
     return await judge({
       system,
       options,
-      events,
+
       record,
       schedule,
       victims,
@@ -162,10 +166,10 @@ class ContinuousAudit {
   done = 0;
   unreadable = 0;
 
-  constructor(system: ChaosSystem, events: ChaosEvents) {
+  constructor(system: ChaosSystem) {
     const pass = async () => {
       try {
-        this.failures.push(...(await events.audit(system.urls, { quiet: false })));
+        this.failures.push(...(await violations(system, {})));
         this.done += 1;
       } catch {
         this.unreadable += 1;
@@ -184,6 +188,15 @@ class ContinuousAudit {
   }
 }
 
+/** Dead letters are what poison becomes: they are counted one by one, not by the audit. */
+const expected: readonly Invariant[] = ['no-contradiction', 'dead-letters-acknowledged'];
+
+/** What the audit finds broken. Rejects when a database cannot be read. */
+async function violations(system: ChaosSystem, options: { waitMs?: number }): Promise<Failure[]> {
+  const report = await audit(system.urls, options);
+  return report.violations.filter(({ invariant }) => !expected.includes(invariant));
+}
+
 /** Milliseconds until no order is NEW any more; null when that takes too long. */
 async function untilFinal(system: ChaosSystem): Promise<number | null> {
   const since = performance.now();
@@ -198,7 +211,6 @@ async function untilFinal(system: ChaosSystem): Promise<number | null> {
 interface Evidence {
   system: ChaosSystem;
   options: ChaosOptions;
-  events: ChaosEvents;
   record: ClientRecord;
   schedule: FaultSchedule;
   victims: Victims;
@@ -208,7 +220,7 @@ interface Evidence {
 }
 
 async function judge(evidence: Evidence): Promise<ChaosReport> {
-  const { system, options, events, record, schedule, victims, audits, finalAfterMs, startedAt } = evidence;
+  const { system, options, record, schedule, victims, audits, finalAfterMs, startedAt } = evidence;
   const { poison, others } = await readDeadLetters(system.urls);
   const found = [...victims.poisoned].filter((id) => poison.has(id)).length;
   const faults = Object.fromEntries(
@@ -220,7 +232,7 @@ async function judge(evidence: Evidence): Promise<ChaosReport> {
   );
   const failures: Failure[] = [
     ...audits.failures,
-    ...(await events.audit(system.urls, { quiet: true })),
+    ...(await violations(system, { waitMs: quietMsMax })),
     ...record
       .compare(await readStoredWrites(system.urls))
       .map(({ key, detail }) => ({ invariant: 'client-record', id: key, detail })),
@@ -235,6 +247,16 @@ async function judge(evidence: Evidence): Promise<ChaosReport> {
       detail: 'a daemon ended by itself',
     })),
   ];
+  for (const { orderId, queue, detail } of await readEarlyAcknowledgements(system.urls)) {
+    failures.push({ invariant: 'acknowledged-when-committed', id: orderId, detail: `${queue}: ${detail}` });
+  }
+  for (const { orderId, count } of await readInboxDuplicates(system.urls)) {
+    failures.push({
+      invariant: 'inbox-holds-it-once',
+      id: orderId,
+      detail: `the request is there ${count} times`,
+    });
+  }
   const fail = (invariant: string, detail: string) => failures.push({ invariant, id: '', detail });
   if (finalAfterMs === null) {
     fail(

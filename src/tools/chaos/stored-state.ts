@@ -109,3 +109,52 @@ export async function readDeadLetters(
     others: rows.filter(({ poison }) => poison === null).map(({ id, reason }) => `${id} (${reason})`),
   };
 }
+
+/** A message that its job acknowledged before the message had taken effect, or not at all. */
+export interface EarlyAcknowledgement {
+  orderId: string;
+  queue: string;
+  detail: string;
+}
+
+/**
+ * Completed jobs whose messages had not taken effect by then: a request that was not in the inbox, a result
+ * whose order was not final. All clocks are one machine's. Poison is left out: it takes no effect.
+ */
+export async function readEarlyAcknowledgements(urls: DatabaseUrls): Promise<EarlyAcknowledgement[]> {
+  const acknowledged = await read<{ name: string; order_id: string; at: Date }>(
+    urls.broker,
+    `select name, message ->> 'subject' as order_id, min(completed_on) as at
+       from broker.job, jsonb_array_elements(data -> 'messages') as message
+      where name in ('payment-requests', 'payment-results') and state = 'completed'
+        and message ->> 'poison' is null and message ->> 'specversion' = '1.0'
+      group by 1, 2`,
+  );
+  const received = await read<{ order_id: string; at: Date }>(
+    urls.payments,
+    'select order_id, min(received_at) as at from payments.inbox group by 1',
+  );
+  const settled = await read<{ order_id: string; at: Date }>(
+    urls.orders,
+    'select id as order_id, settled_at as at from orders.orders where settled_at is not null',
+  );
+  const tookEffect = {
+    'payment-requests': new Map(received.map(({ order_id, at }) => [order_id, at])),
+    'payment-results': new Map(settled.map(({ order_id, at }) => [order_id, at])),
+  };
+  return acknowledged.flatMap(({ name, order_id, at }) => {
+    const effect = tookEffect[name as keyof typeof tookEffect].get(order_id);
+    if (effect !== undefined && effect <= at) return [];
+    const when = effect === undefined ? 'has taken no effect' : `took effect at ${effect.toISOString()}`;
+    return [{ orderId: order_id, queue: name, detail: `acknowledged at ${at.toISOString()}, and ${when}` }];
+  });
+}
+
+/** Orders whose request is in the inbox more than once. */
+export async function readInboxDuplicates(urls: DatabaseUrls): Promise<{ orderId: string; count: number }[]> {
+  const rows = await read<{ order_id: string; count: string }>(
+    urls.payments,
+    'select order_id, count(*) from payments.inbox group by 1 having count(*) > 1 limit 100',
+  );
+  return rows.map(({ order_id, count }) => ({ orderId: order_id, count: Number(count) }));
+}

@@ -1,0 +1,177 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import pg from 'pg';
+import { CodedError } from '../../../src/platform/errors.ts';
+import type { EphemeralDatabases } from '../../../src/system/ephemeral-databases.ts';
+import { type DatabaseUrls, migrate } from '../../../src/system/migrate.ts';
+import { createEmptyDatabases, silentLog } from '../../support/test-server.ts';
+
+describe('system: migrate', () => {
+  const made: EphemeralDatabases[] = [];
+
+  async function emptyDatabases(): Promise<EphemeralDatabases> {
+    const databases = await createEmptyDatabases();
+    made.push(databases);
+    return databases;
+  }
+
+  afterEach(async () => {
+    await Promise.all(made.splice(0).map((databases) => databases.drop()));
+  });
+
+  async function sql<Row>(url: string, text: string): Promise<Row[]> {
+    const client = new pg.Client(url);
+    await client.connect();
+    try {
+      return (await client.query(text)).rows as Row[];
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Schemas and the number of their tables; Postgres's own left out. */
+  async function tables(url: string): Promise<string[]> {
+    const rows = await sql<{ name: string }>(
+      url,
+      `select table_schema || '.' || table_name as name from information_schema.tables
+        where table_schema in ('orders', 'payments', 'tillbox') order by 1`,
+    );
+    return rows.map(({ name }) => name);
+  }
+
+  async function queues(url: string): Promise<string[]> {
+    return (await sql<{ name: string }>(url, 'select name from broker.queue order by name')).map(
+      ({ name }) => name,
+    );
+  }
+
+  async function expectComplete(urls: DatabaseUrls): Promise<void> {
+    const all = [...new Set(Object.values(urls))];
+    const there = (await Promise.all(all.map(tables))).flat();
+    expect(there).to.include.members(['orders.orders', 'orders.outbox', 'payments.entries', 'tillbox.roles']);
+    expect(await queues(urls.broker)).to.include.members([
+      'payment-requests',
+      'payment-requests-dead-letters',
+      'payment-results',
+      'payment-results-dead-letters',
+    ]);
+  }
+
+  it('makes everything on empty databases, and nothing more the second time', async () => {
+    const { urls } = await emptyDatabases();
+    const first = await migrate(urls, silentLog);
+    expect(first.map(({ database, migrations }) => [database, migrations.length])).to.deep.equal([
+      ['orders', 1],
+      ['payments', 1],
+      ['broker', 0],
+    ]);
+    await expectComplete(urls);
+    const second = await migrate(urls, silentLog);
+    expect(second.flatMap(({ migrations }) => migrations)).to.deep.equal([]);
+    await expectComplete(urls);
+  });
+
+  it('leaves the passwords as they are the second time: daemons that run stay in', async () => {
+    const { urls } = await emptyDatabases();
+    await migrate(urls, silentLog);
+    const before = await sql(urls.orders, 'select * from tillbox.roles order by duty');
+    await migrate(urls, silentLog);
+    expect(await sql(urls.orders, 'select * from tillbox.roles order by duty')).to.deep.equal(before);
+  });
+
+  it('does everything once when eight start at the same time on empty databases', async () => {
+    const { urls } = await emptyDatabases();
+    const all = await Promise.all(Array.from({ length: 8 }, () => migrate(urls, silentLog)));
+    expect(all.flat().flatMap(({ migrations }) => migrations)).to.have.length(2);
+    await expectComplete(urls);
+  });
+
+  it('keeps the three apart when each has a database of its own', async () => {
+    const [one, two, three] = [await emptyDatabases(), await emptyDatabases(), await emptyDatabases()];
+    const urls = { orders: one.urls.orders, payments: two.urls.payments, broker: three.urls.broker };
+    await Promise.all([migrate(urls, silentLog), migrate(urls, silentLog)]);
+    await expectComplete(urls);
+    expect(await tables(urls.orders)).to.satisfy((names: string[]) =>
+      names.every((name) => !name.startsWith('payments.')),
+    );
+    expect(await tables(urls.broker)).to.deep.equal(['tillbox.roles']);
+  });
+
+  it("goes on after a migration that was killed and left Knex's lock behind", async () => {
+    const { urls } = await emptyDatabases();
+    await migrate(urls, silentLog);
+    await sql(
+      urls.payments,
+      `update payments.migrations_lock set is_locked = 1;
+       delete from payments.migrations;
+       drop table payments.outbox, payments.inbox, payments.entries, payments.decisions, payments.topups,
+         payments.accounts`,
+    );
+    const done = await migrate(urls, silentLog);
+    expect(done.find(({ database }) => database === 'payments')?.migrations).to.have.length(1);
+    await expectComplete(urls);
+  });
+
+  it('knows a migration by its name without an ending, so that knex agrees', async () => {
+    const { urls } = await emptyDatabases();
+    const migrated = await migrate(urls, silentLog);
+    const recorded = await sql<{ name: string }>(urls.orders, 'select name from orders.migrations');
+    const names = recorded.map(({ name }) => name);
+    expect(migrated[0]?.migrations).to.deep.equal(names);
+    for (const name of names) expect(name).to.match(/^\d{14}_[a-z_]+$/);
+  });
+
+  it('agrees with the knex command line about what is done', async function () {
+    this.timeout(20_000);
+    const { urls } = await emptyDatabases();
+    await migrate(urls, silentLog);
+    const root = fileURLToPath(new URL('../../../', import.meta.url));
+    const knex = fileURLToPath(new URL('../../../node_modules/knex/bin/cli.js', import.meta.url));
+    const args = ['--import', 'tsx', knex, '--env', 'payments', 'migrate:status'];
+    const env = { ...process.env, DATABASE_URL: urls.payments, NO_COLOR: '1' };
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, env });
+    expect(stdout)
+      .to.match(/Found 1 Completed Migration/)
+      .and.match(/No Pending/);
+  });
+
+  it('says what to do when a database is missing, refuses the login, or is away', async () => {
+    const { urls } = await emptyDatabases();
+    const changed = (change: (url: URL) => void): DatabaseUrls => {
+      const url = new URL(urls.orders);
+      change(url);
+      return { ...urls, orders: url.href };
+    };
+    const refused = async (wrong: DatabaseUrls): Promise<CodedError> => {
+      const error = await migrate(wrong, silentLog).catch((reason) => reason);
+      expect(error).to.be.instanceOf(CodedError);
+      return error;
+    };
+    const missing = await refused(
+      changed((url) => {
+        url.pathname = '/nowhere';
+      }),
+    );
+    expect(missing).to.include({ code: 'unavailable' }).and.property('message').contains('createdb');
+    const away = await refused(
+      changed((url) => {
+        url.port = '1';
+      }),
+    );
+    expect(away).to.include({ code: 'unavailable' });
+    await migrate(urls, silentLog);
+    const [role] = await sql<{ name: string; password: string }>(
+      urls.orders,
+      `select name, password from tillbox.roles where duty = 'orders'`,
+    );
+    const service = await refused(
+      changed((url) => {
+        url.username = role?.name ?? '';
+        url.password = role?.password ?? '';
+      }),
+    );
+    expect(service).to.include({ code: 'unauthorized' }).and.property('message').contains('administrator');
+  });
+});
