@@ -163,9 +163,18 @@ export class HarmedSystem {
     return (await this.#admin(database).query(text, values)).rows;
   }
 
-  /** A connection of an administrator, past the links, to hold something with. Release it. */
-  hold(database: DatabaseName): Promise<pg.PoolClient> {
-    return this.#admin(database).connect();
+  /** A connection of an administrator, past the links, to hold something with; closed at the end at the latest. */
+  async hold(database: DatabaseName): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: this.urls[database] });
+    client.on('error', () => {});
+    await client.connect();
+    this.#undo.push(() => client.end());
+    return client;
+  }
+
+  /** Lets something be ended with the system, when a test could not. */
+  onStop(undo: () => Promise<unknown>): void {
+    this.#undo.push(undo);
   }
 
   #admin(database: DatabaseName): pg.Pool {
@@ -185,7 +194,7 @@ export class HarmedSystem {
   /** Ends everything. */
   async stop(): Promise<void> {
     await Promise.all([...this.#admins.values()].map((pool) => pool.end().catch(() => {})));
-    for (const undo of this.#undo.splice(0).reverse()) await undo();
+    for (const undo of this.#undo.splice(0).reverse()) await undo().catch(() => {});
     rmSync(this.#home, { recursive: true, force: true });
   }
 }

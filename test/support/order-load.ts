@@ -17,7 +17,8 @@ interface Sent {
   amount: bigint;
   /** As acknowledged. */
   id?: string;
-  sentAt: number;
+  /** Why it was never acknowledged. */
+  failure?: string;
 }
 
 /** An answer that was no success: its status (0: none came), its code, how long it took. */
@@ -40,11 +41,18 @@ export class OrderLoad {
   readonly refusals: Refusal[] = [];
   #users: readonly string[] = [];
   #running = false;
+  /** A test has failed: nothing is repeated any more. */
+  #abandoned = false;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(system: HarmedSystem, { perSecond = 60 } = {}) {
     this.#system = system;
     this.#perSecond = perSecond;
+    system.onStop(async () => {
+      this.#running = false;
+      this.#abandoned = true;
+      await this.#agent.destroy();
+    });
   }
 
   get acknowledged(): Map<string, string> {
@@ -87,12 +95,17 @@ export class OrderLoad {
     const userId = this.#users[count % this.#users.length] as string;
     const amount = BigInt(1 + (count % 150));
     const key = randomUUID();
-    const order: Sent = { userId, amount, sentAt: performance.now() };
+    const order: Sent = { userId, amount };
     this.sent.set(key, order);
     const body = { user_id: userId, amount: formatAmount(amount) };
-    const sending = this.#writeUntilDone('/orders', body, key).then((id) => {
-      order.id = id;
-    });
+    const sending = this.#writeUntilDone('/orders', body, key).then(
+      (id) => {
+        order.id = id;
+      },
+      (error: Error) => {
+        order.failure = error.message;
+      },
+    );
     this.#inFlight.add(sending);
     void sending.finally(() => this.#inFlight.delete(sending));
   }
@@ -108,7 +121,7 @@ export class OrderLoad {
       // Created by a first try whose answer was lost.
       if (status === 409 && path === '/accounts') return '';
       if (status !== 503 && status !== 0) throw new Error(`${path} was answered with ${status} ${code}`);
-      if (performance.now() > deadline)
+      if (this.#abandoned || performance.now() > deadline)
         throw new Error(`${path} was not acknowledged in two minutes: ${code}`);
       await sleep(retryMs);
     }
@@ -188,9 +201,9 @@ async function expectStored(system: HarmedSystem, { sent }: OrderLoad): Promise<
   );
   if (new Set(rows.map(({ key }) => key)).size !== rows.length) throw new Error('a key is stored twice');
   const stored = new Map(rows.map((row) => [row.key, row]));
-  for (const [key, { id, userId, amount }] of sent) {
+  for (const [key, { id, userId, amount, failure }] of sent) {
     const row = stored.get(key);
-    if (id === undefined) throw new Error(`the order of key ${key} was never acknowledged`);
+    if (id === undefined) throw new Error(`key ${key} was not acknowledged: ${failure}`);
     if (row?.id !== id) throw new Error(`order ${id} was acknowledged; stored is ${row?.id}`);
     if (row.user_id !== userId || BigInt(row.amount) !== amount) throw new Error(`order ${id} is another`);
   }
