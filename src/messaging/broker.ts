@@ -18,6 +18,11 @@ const pollingSeconds = 1;
 /** A lease: longer than any handler may take, short enough that a dead worker's jobs come back soon. */
 const leaseSeconds = 10;
 const superviseSeconds = 2;
+/**
+ * Longer than a worker's, because statistics of a large backlog come before the expired leases; and short,
+ * because while the answer to one of its statements is lost nothing is redelivered.
+ */
+const superviseMsMax = 12_000;
 const tenYearsSeconds = 315_360_000;
 /** Completed jobs, kept to look at. */
 const completedKeptSeconds = 3_600;
@@ -67,8 +72,8 @@ export class Broker {
     this.#supervisor = new PgBoss({
       ...connection,
       max: 1,
-      query_timeout: 60_000,
-      statement_timeout: 55_000,
+      query_timeout: superviseMsMax,
+      statement_timeout: superviseMsMax - 1_000,
       supervise: true,
       superviseIntervalSeconds: superviseSeconds,
       monitorIntervalSeconds: superviseSeconds,

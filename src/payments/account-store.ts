@@ -100,11 +100,45 @@ const lockAccountsStatement: Statement = {
     select user_id, balance, entry_count from payments.accounts
      where user_id = any($1::text[]) order by user_id for no key update`,
 };
+// SKIP LOCKED: whoever holds one account, for however long, must not hold back the others of a batch.
+const lockFreeAccountsStatement: Statement = {
+  name: 'accounts_lock_free',
+  text: `
+    select user_id, balance, entry_count from payments.accounts
+     where user_id = any($1::text[]) for no key update skip locked`,
+};
+const findUsersStatement: Statement = {
+  name: 'accounts_find_users',
+  text: 'select user_id from payments.accounts where user_id = any($1::text[])',
+};
 
-/** Locks the accounts of these users until the transaction ends. A user without an account is missing. */
+/**
+ * Locks the accounts of these users until the transaction ends, and waits for those that somebody else
+ * holds. A user without an account is missing.
+ */
 export async function lockAccounts(tx: Transaction, userIds: Iterable<string>): Promise<Account[]> {
   const rows = await tx.query<AccountRow>(lockAccountsStatement, [[...new Set(userIds)]]);
-  return rows.map((row) => ({ userId: row.user_id, balance: row.balance, entryCount: row.entry_count }));
+  return rows.map(toAccount);
+}
+
+/** Accounts locked, and the users whose account somebody else holds. */
+export interface FreeAccounts {
+  accounts: Account[];
+  held: ReadonlySet<string>;
+}
+
+/** The same without waiting. A user without an account is neither among the accounts nor held. */
+export async function lockFreeAccounts(tx: Transaction, userIds: Iterable<string>): Promise<FreeAccounts> {
+  const wanted = new Set(userIds);
+  const rows = await tx.query<AccountRow>(lockFreeAccountsStatement, [[...wanted]]);
+  for (const { user_id } of rows) wanted.delete(user_id);
+  // Usually everybody has an account and it is free.
+  const held = wanted.size === 0 ? [] : await tx.query<AccountRow>(findUsersStatement, [[...wanted]]);
+  return { accounts: rows.map(toAccount), held: new Set(held.map(({ user_id }) => user_id)) };
+}
+
+function toAccount(row: AccountRow): Account {
+  return { userId: row.user_id, balance: row.balance, entryCount: row.entry_count };
 }
 
 const updateAccountsStatement: Statement = {

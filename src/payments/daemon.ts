@@ -13,6 +13,8 @@ import { TopUps } from './top-up.ts';
 
 /** The safety net: requests whose receiver died before it could poke are decided after at most this. */
 const idleMs = 1_000;
+/** Who holds an account is mostly another instance, for milliseconds: the wait begins so short, and doubles. */
+const heldMsMin = 10;
 
 /** The payments service: accounts and top-ups; receives requests (step 3), decides them (4), publishes (5), prunes. */
 export function createPaymentsDaemon(settings: ServiceSettings): Service {
@@ -21,14 +23,17 @@ export function createPaymentsDaemon(settings: ServiceSettings): Service {
 
 function wirePayments({ database, outbox, relay, retention, log }: ServiceParts) {
   const topUps = new TopUps(database);
+  let heldPasses = 0;
   const processing = new PassLoop({
     name: 'process-requests',
     idleMs,
     log,
     pass: async () => {
-      const processed = await processRequests(database, outbox);
+      const { processed, held } = await processRequests(database, outbox);
       if (processed > 0) relay.poke();
-      return processed === processedMax;
+      heldPasses = held > 0 ? heldPasses + 1 : 0;
+      if (held > 0 && processed === 0) return Math.min(idleMs, heldMsMin * 2 ** heldPasses);
+      return held > 0 || processed === processedMax;
     },
   });
   return {

@@ -64,11 +64,15 @@ const claimStatement: Statement = {
   name: 'inbox_claim',
   text: `
     select message_id, order_id, user_id, amount, traceparent, job_id from payments.inbox
-     where processed_at is null order by seq limit $1 for update skip locked`,
+     where processed_at is null and user_id <> all($2::text[]) order by seq limit $1 for update skip locked`,
 };
 
-/** Claims up to `limit` waiting requests, in inbox order, until the transaction ends. */
-export async function claimRequests(tx: Transaction, limit: number): Promise<InboxRequest[]> {
+/** Claims up to `limit` waiting requests of others than these users, in inbox order, until the transaction ends. */
+export async function claimRequests(
+  tx: Transaction,
+  limit: number,
+  exceptUsers: Iterable<string>,
+): Promise<InboxRequest[]> {
   const rows = await tx.query<{
     message_id: string;
     order_id: string;
@@ -76,7 +80,7 @@ export async function claimRequests(tx: Transaction, limit: number): Promise<Inb
     amount: bigint;
     traceparent: string | null;
     job_id: string;
-  }>(claimStatement, [limit]);
+  }>(claimStatement, [limit, [...exceptUsers]]);
   return rows.map((row) => ({
     messageId: row.message_id,
     orderId: row.order_id,

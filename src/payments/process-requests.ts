@@ -3,7 +3,7 @@ import { toCloudEvent } from '../messaging/messages.ts';
 import type { Outbox } from '../messaging/outbox.ts';
 import type { Database, Transaction } from '../platform/database.ts';
 import { isUniqueViolation } from '../platform/postgres-errors.ts';
-import { lockAccounts, writeMovements } from './account-store.ts';
+import { lockFreeAccounts, writeMovements } from './account-store.ts';
 import { findDecisions, insertDecisions } from './decision-store.ts';
 import { decide } from './decisions.ts';
 import { claimRequests, type InboxRequest, markProcessed } from './inbox-store.ts';
@@ -13,12 +13,22 @@ export const processedMax = 1_000;
 /** Another instance may decide the same order at the same moment; the second try finds its decision. */
 const attemptsMax = 3;
 
+/** Claims of one pass: each beyond the first leaves out the users found held, so that others get their turn. */
+const claimsMax = 5;
+
+/** What one pass came to. */
+export interface Processed {
+  processed: number;
+  /** Requests left for a later pass, because somebody else holds their account. */
+  held: number;
+}
+
 /**
  * Step 4, pay: the oldest requests in the inbox are decided, and decision, debit, ledger entry and result
  * are written, in one transaction. The accounts of the batch are locked first, once each; then the rules
- * decide in memory, in inbox order. Answers how many requests were processed.
+ * decide in memory, in inbox order. Requests of an account that somebody else holds wait for the next pass.
  */
-export async function processRequests(database: Database, outbox: Outbox): Promise<number> {
+export async function processRequests(database: Database, outbox: Outbox): Promise<Processed> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await database.transaction((tx) => processIn(tx, outbox));
@@ -28,13 +38,9 @@ export async function processRequests(database: Database, outbox: Outbox): Promi
   }
 }
 
-async function processIn(tx: Transaction, outbox: Outbox): Promise<number> {
-  const requests = await claimRequests(tx, processedMax);
-  if (requests.length === 0) return 0;
-  const accounts = await lockAccounts(
-    tx,
-    requests.map(({ userId }) => userId),
-  );
+async function processIn(tx: Transaction, outbox: Outbox): Promise<Processed> {
+  const { requests, accounts, held } = await claimPayable(tx);
+  if (requests.length === 0) return { processed: 0, held };
   const decided = await findDecisions(
     tx,
     requests.map(({ orderId }) => orderId),
@@ -44,7 +50,27 @@ async function processIn(tx: Transaction, outbox: Outbox): Promise<number> {
   await writeMovements(tx, verdicts.accounts, verdicts.entries);
   await outbox.add(tx, verdicts.results, verdicts.contradictions.map(contradiction));
   await markProcessed(tx, requests);
-  return requests.length;
+  return { processed: requests.length, held };
+}
+
+/** Claims requests whose accounts can be locked now. */
+async function claimPayable(tx: Transaction) {
+  const heldUsers = new Set<string>();
+  let held = 0;
+  for (let claim = 1; ; claim += 1) {
+    const claimed = await claimRequests(tx, processedMax, heldUsers);
+    if (claimed.length === 0) return { requests: [], accounts: [], held };
+    const free = await lockFreeAccounts(
+      tx,
+      claimed.map(({ userId }) => userId),
+    );
+    for (const userId of free.held) heldUsers.add(userId);
+    const requests = claimed.filter(({ userId }) => !free.held.has(userId));
+    held += claimed.length - requests.length;
+    if (requests.length > 0 || claimed.length < processedMax || claim === claimsMax) {
+      return { requests, accounts: free.accounts, held };
+    }
+  }
 }
 
 function contradiction(request: InboxRequest): DeadLetter {

@@ -2,12 +2,15 @@ import { v7 as uuidV7 } from 'uuid';
 import { type Database, repeatSafely, type Transaction } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { GroupCommit } from '../platform/group-commit.ts';
+import { isLockTimeout } from '../platform/postgres-errors.ts';
 import { type Account, credit, type NewEntry } from './account.ts';
-import { lockAccounts, writeMovements } from './account-store.ts';
+import { type FreeAccounts, lockAccounts, lockFreeAccounts, writeMovements } from './account-store.ts';
 import { findTopups, insertTopups, type Topup } from './topup-store.ts';
 
 const batchSizeMax = 500;
 const waitingMax = 4_000;
+/** An account is held for milliseconds, by step 4. After this, those of a batch that are free go without it. */
+const lockMsMax = 500;
 
 /** What a client asks for. `id` is the server's, made before the first try, so that a second finds it. */
 export interface TopupRequest {
@@ -43,19 +46,37 @@ export class TopUps {
 
   /** Tops up a batch in one transaction, a result for each, in order. */
   async topUpAll(requests: readonly TopupRequest[]): Promise<(ToppedUp | CodedError)[]> {
-    return repeatSafely(() => this.#database.transaction((tx) => topUpIn(tx, requests)));
+    let attempts = 0;
+    return repeatSafely(async () => {
+      attempts += 1;
+      // Who holds the account may be this request's own first attempt, whose answer was lost.
+      const refuseHeld = attempts === 1 ? accountHeld : outcomeUnknown;
+      try {
+        const lock = async (tx: Transaction, userIds: string[]): Promise<FreeAccounts> => ({
+          accounts: await lockAccounts(tx, userIds),
+          held: new Set(),
+        });
+        const lockMs = lockMsMax;
+        return await this.#database.transaction((tx) => topUpIn(tx, requests, lock, refuseHeld), { lockMs });
+      } catch (error) {
+        if (!isLockTimeout(error)) throw error;
+        return this.#database.transaction((tx) => topUpIn(tx, requests, lockFreeAccounts, refuseHeld));
+      }
+    });
   }
 }
 
 async function topUpIn(
   tx: Transaction,
   requests: readonly TopupRequest[],
+  lock: (tx: Transaction, userIds: string[]) => Promise<FreeAccounts>,
+  refuseHeld: (userId: string) => CodedError,
 ): Promise<(ToppedUp | CodedError)[]> {
-  const locked = await lockAccounts(
+  const locked = await lock(
     tx,
     requests.map(({ userId }) => userId),
   );
-  const accounts = new Map<string, Account>(locked.map((account) => [account.userId, account]));
+  const accounts = new Map<string, Account>(locked.accounts.map((account) => [account.userId, account]));
   // Read after the lock: whoever used one of these keys has committed.
   const found = await findTopups(tx, requests);
   const ownIds = new Set(found.map(({ id }) => id));
@@ -76,6 +97,7 @@ async function topUpIn(
       return earlier.amount === amount ? { id: earlier.id, replayed: true } : keyReused();
     }
     const account = accounts.get(userId);
+    if (locked.held.has(userId)) return refuseHeld(userId);
     if (account === undefined) return accountNotFound(userId);
     const movement = credit(account, amount, id);
     if (movement === undefined) return balanceLimit();
@@ -100,6 +122,16 @@ async function topUpIn(
 export function accountNotFound(userId: string): CodedError {
   const detail = `User ${userId} has no account. Create one first: POST /accounts, or tillbox create-account ${userId}.`;
   return new CodedError('account-not-found', detail);
+}
+
+function accountHeld(userId: string): CodedError {
+  const detail = `Another transaction holds the account of ${userId}. Nothing was stored; try again in a moment.`;
+  return new CodedError('unavailable', detail);
+}
+
+function outcomeUnknown(userId: string): CodedError {
+  const detail = `The database went away before it answered: the account of ${userId} may have been topped up. Repeat the request with the same Idempotency-Key, which is safe.`;
+  return new CodedError('outcome-unknown', detail);
 }
 
 function balanceLimit(): CodedError {

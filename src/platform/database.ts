@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Logger } from './logging.ts';
-import { isConnectionFailure, isOutcomeUnknown, isRetryable } from './postgres-errors.ts';
+import { isConnectionFailure, isLockTimeout, isOutcomeUnknown, isRetryable } from './postgres-errors.ts';
 
 /** One SQL statement. The name prepares it on the server, and says in errors and statistics which it was. */
 export interface Statement {
@@ -67,19 +67,26 @@ export class Database implements Queryable {
    * Runs `work` in one READ COMMITTED transaction and commits. When it lost to another transaction
    * (deadlock, serialization, lock timeout) it is rolled back and run again, a few times, with jitter; so
    * `work` must do nothing but SQL, or what is safe to repeat.
+   * @param options.lockMs longest wait for a lock; a caller that sets it is told when it passed, at once
    */
-  async transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  async transaction<Result>(
+    work: (tx: Transaction) => Promise<Result>,
+    options: { lockMs?: number } = {},
+  ): Promise<Result> {
+    const { lockMs } = options;
+    const begin = lockMs === undefined ? 'begin' : `begin; set local lock_timeout = ${Math.ceil(lockMs)}`;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#transactionOnce(work);
+        return await this.#transactionOnce(begin, work);
       } catch (error) {
-        if (attempt >= attemptsMax || !isRetryable(error)) throw error;
+        const givenUp = lockMs !== undefined && isLockTimeout(error);
+        if (attempt >= attemptsMax || !isRetryable(error) || givenUp) throw error;
         await new Promise((resolve) => setTimeout(resolve, Math.random() * retryMs * attempt));
       }
     }
   }
 
-  async #transactionOnce<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  async #transactionOnce<Result>(begin: string, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     const client = await this.#pool.connect();
     const tx: Transaction = {
       inTransaction: true,
@@ -93,7 +100,7 @@ export class Database implements Queryable {
     };
     client.on('error', onError);
     try {
-      await client.query('begin');
+      await client.query(begin);
       const result = await work(tx);
       const { command } = await client.query('commit');
       // Postgres answers the commit of a transaction that had failed with ROLLBACK, not with an error.

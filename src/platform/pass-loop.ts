@@ -16,7 +16,7 @@ const complaintIntervalMs = 10_000;
  */
 export class PassLoop {
   readonly #name: string;
-  readonly #pass: () => Promise<boolean>;
+  readonly #pass: () => Promise<boolean | number>;
   readonly #idleMs: number;
   readonly #log: Logger;
   #poked = false;
@@ -26,10 +26,11 @@ export class PassLoop {
 
   /**
    * @param options.name what the loop is called in the log
-   * @param options.pass does one bounded batch; true when more may be waiting
+   * @param options.pass does one bounded batch; true when more may be waiting, or the milliseconds until it
+   *   should be looked again
    * @param options.idleMs longest wait between two passes, in milliseconds
    */
-  constructor(options: { name: string; pass: () => Promise<boolean>; idleMs: number; log: Logger }) {
+  constructor(options: { name: string; pass: () => Promise<boolean | number>; idleMs: number; log: Logger }) {
     this.#name = options.name;
     this.#pass = options.pass;
     this.#idleMs = options.idleMs;
@@ -64,7 +65,7 @@ export class PassLoop {
         const more = await this.#pass();
         if (failures > 0) this.#log.info({ loop: this.#name, failures }, 'recovered');
         failures = 0;
-        if (!more && !this.#poked) await this.#wait(this.#idleMs);
+        if (more !== true && !this.#poked) await this.#wait(more === false ? this.#idleMs : more);
       } catch (error) {
         failures += 1;
         if (performance.now() - complainedAt > complaintIntervalMs) {

@@ -82,6 +82,11 @@ export function isRetryable(error: unknown): boolean {
   return retryableStates.has(codeOf(error) ?? '');
 }
 
+/** Whether a lock was waited for in vain. */
+export function isLockTimeout(error: unknown): boolean {
+  return codeOf(error) === '55P03'; // lock_not_available
+}
+
 /** Whether the connection broke, so that what it was doing may or may not have happened. */
 export function isConnectionFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

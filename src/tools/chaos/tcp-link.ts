@@ -13,6 +13,18 @@ export interface Weather {
   refuse: boolean;
 }
 
+/** What a server gets to do a statement whose answer is lost. */
+const answerLostMs = 200;
+
+/** The answer that is to be lost. */
+interface Cut {
+  pattern: Buffer;
+  after: Buffer | undefined;
+  /** Connections that have sent `after`. */
+  armed: WeakSet<Socket>;
+  struck: () => void;
+}
+
 const fair: Weather = { delayMs: 0, swallow: [], refuse: false };
 
 /**
@@ -24,7 +36,7 @@ export class TcpLink {
   readonly #pairs = new Set<{ client: Socket; server: Socket }>();
   #listener: Server | undefined;
   #weather: Weather = fair;
-  #cut: { pattern: Buffer; strike: (client: Socket, server: Socket) => void } | undefined;
+  #cut: Cut | undefined;
 
   constructor(target: { host: string; port: number }) {
     this.#target = target;
@@ -64,17 +76,20 @@ export class TcpLink {
 
   /**
    * Passes the next bytes from a client that contain the text on to the server, and then resets the client's
-   * connection before an answer comes back: what was asked takes effect, and nobody is told. Once.
+   * connection before an answer comes back: what was asked takes effect, and nobody is told. Once; resolves
+   * when it has happened.
+   * @param options.after only on a connection that sent this text before, such as a statement of the
+   *   transaction whose COMMIT is meant
    */
-  loseAnswerTo(text: string): void {
-    this.#cut = {
-      pattern: Buffer.from(text),
-      strike: (client, server) => {
-        client.resetAndDestroy();
-        // The server gets the time to do what it was asked.
-        setTimeout(() => server.destroy(), 200).unref();
-      },
-    };
+  loseAnswerTo(text: string, { after }: { after?: string } = {}): Promise<void> {
+    return new Promise((struck) => {
+      this.#cut = {
+        pattern: Buffer.from(text),
+        after: after === undefined ? undefined : Buffer.from(after),
+        armed: new WeakSet(),
+        struck,
+      };
+    });
   }
 
   async stop(): Promise<void> {
@@ -101,20 +116,33 @@ export class TcpLink {
     server.setNoDelay(true);
     client.on('data', (chunk) => {
       this.#pass('up', chunk, server);
-      const cut = this.#cut;
-      if (cut !== undefined && chunk.includes(cut.pattern)) {
-        this.#cut = undefined;
-        cut.strike(client, server);
-      }
+      if (this.#isCutAt(chunk, client)) this.#loseAnswer(pair);
     });
     server.on('data', (chunk) => this.#pass('down', chunk, client));
     const close = () => {
-      this.#pairs.delete(pair);
       client.destroy();
-      server.destroy();
+      if (this.#pairs.delete(pair)) server.destroy();
     };
     client.once('close', close);
     server.once('close', close);
+  }
+
+  #isCutAt(chunk: Buffer, client: Socket): boolean {
+    const cut = this.#cut;
+    if (cut === undefined) return false;
+    const armed = cut.after === undefined || cut.armed.has(client);
+    if (armed && chunk.includes(cut.pattern)) return true;
+    if (cut.after !== undefined && chunk.includes(cut.after)) cut.armed.add(client);
+    return false;
+  }
+
+  #loseAnswer(pair: { client: Socket; server: Socket }): void {
+    this.#cut?.struck();
+    this.#cut = undefined;
+    // No pair any more: the server is left the time to do what it was asked.
+    this.#pairs.delete(pair);
+    pair.client.resetAndDestroy();
+    setTimeout(() => pair.server.destroy(), answerLostMs).unref();
   }
 
   #pass(direction: Direction, chunk: Buffer, to: Socket): void {

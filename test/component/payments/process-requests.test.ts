@@ -13,7 +13,7 @@ describe('payments: receive and process requests', () => {
 
   const receive = (deliveries: Delivery[]) =>
     receiveDeliveries(databases.payments, databases.paymentsOutbox, deliveries);
-  const process = () => processRequests(databases.payments, databases.paymentsOutbox);
+  const process = async () => (await processRequests(databases.payments, databases.paymentsOutbox)).processed;
   const sql = <Row extends object>(text: string, values?: unknown[]) =>
     databases.sql<Row>('payments', text, values);
 

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import { useHarmedSystem } from '../support/harmed-system.ts';
+import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
+
+/** Requests of the held account before those of the others: more than one pass takes. */
+const heldOrders = 1_500;
+/** What an order of another account may take meanwhile. */
+const waitMsMax = 2_000;
+
+describe('faults: a lock on one account', () => {
+  const system = useHarmedSystem();
+
+  const post = async (path: string, body: object) => {
+    const since = performance.now();
+    const answer = await fetch(`${system.first('gateway').url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID(), prefer: 'wait=30' },
+      body: JSON.stringify(body),
+    });
+    return {
+      status: answer.status,
+      body: (await answer.json()) as { status?: string; code?: string },
+      ms: Math.round(performance.now() - since),
+    };
+  };
+
+  it('holds back the orders of that account, not those of the others nor their top-ups', async function () {
+    this.timeout(90_000);
+    for (const userId of ['held', 'free']) {
+      await post('/accounts', { user_id: userId });
+      await post(`/accounts/${userId}/topups`, { amount: '1000.00' });
+    }
+    const load = await new OrderLoad(system).start();
+    const holder = await system.hold('payments');
+    await holder.query('begin');
+    await holder.query(`select from payments.accounts where user_id = 'held' for update`);
+    const batch = Array.from({ length: heldOrders }, () => {
+      const body = JSON.stringify({ user_id: 'held', amount: '0.01' });
+      const headers = { 'content-type': 'application/json' };
+      return fetch(`${system.first('gateway').url}/orders`, { method: 'POST', headers, body });
+    });
+    for (const answer of await Promise.all(batch)) expect(answer.status).to.equal(201);
+
+    const heldTopup = post('/accounts/held/topups', { amount: '1.00' });
+    const orders = [];
+    for (let index = 0; index < 10; index += 1) {
+      orders.push(await post('/orders', { user_id: 'free', amount: '1.00' }));
+    }
+    const freeTopup = await post('/accounts/free/topups', { amount: '1.00' });
+    expect(orders.map(({ body }) => body.status)).to.deep.equal(orders.map(() => 'FINISHED'));
+    const slowest = Math.max(...orders.map(({ ms }) => ms));
+    expect(slowest).to.be.below(waitMsMax);
+    expect(freeTopup.status).to.equal(201);
+    expect((await heldTopup).status).to.equal(503);
+
+    await holder.query('rollback');
+    const recovery = await expectRecovery(system, load);
+    tell(this, `others final within ${slowest} ms; ${told(recovery)}`);
+  });
+});

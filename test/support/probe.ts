@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** One answer to a probe. */
+export interface Answered {
+  what: string;
+  status: number;
+  ms: number;
+}
+
+/**
+ * Asks a gateway the same few things again and again until stopped: an order, a top-up, a balance, a list,
+ * each on a connection of its own. It does not repeat what is refused.
+ */
+export class Probe {
+  readonly #url: string;
+  readonly answers: Answered[] = [];
+  #running = true;
+  readonly #loops: Promise<void>[];
+
+  constructor(url: string) {
+    this.#url = url;
+    const post = (body: object) => ({ method: 'POST', body: JSON.stringify(body) });
+    this.#loops = [
+      this.#loop('order', () => ['/orders', post({ user_id: 'probe', amount: '0.01' })]),
+      this.#loop('topup', () => ['/accounts/probe/topups', post({ amount: '0.01' })]),
+      this.#loop('balance', () => ['/accounts/probe', {}]),
+      this.#loop('list', () => ['/orders?user_id=probe', {}]),
+    ];
+  }
+
+  async stop(): Promise<Answered[]> {
+    this.#running = false;
+    await Promise.all(this.#loops);
+    return this.answers;
+  }
+
+  async #loop(what: string, request: () => [string, RequestInit]): Promise<void> {
+    while (this.#running) {
+      const [path, init] = request();
+      const since = performance.now();
+      const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
+      const status = await fetch(`${this.#url}${path}`, {
+        ...init,
+        headers: init.method === undefined ? {} : headers,
+        signal: AbortSignal.timeout(20_000),
+      }).then(
+        (answer) => answer.arrayBuffer().then(() => answer.status),
+        () => 0,
+      );
+      this.answers.push({ what, status, ms: performance.now() - since });
+      await sleep(100);
+    }
+  }
+}
