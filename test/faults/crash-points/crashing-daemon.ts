@@ -7,6 +7,8 @@ import type { CrashOrder, Service } from './statements.ts';
 const executable = fileURLToPath(new URL('../../../dist/bin/tillbox.js', import.meta.url));
 const preload = new URL('./preload.ts', import.meta.url).href;
 const linesKept = 15;
+/** A start takes a second; the machine may be busy with other things. */
+const readyMsMax = 40_000;
 
 /** How a daemon ended, and the boundary it told to die at. */
 export interface Death {
@@ -70,13 +72,13 @@ export class CrashingDaemon {
   }
 
   async ready(): Promise<void> {
-    await eventually(
-      async () => {
-        const { status } = await fetch(`${this.url}/readyz`);
-        if (status !== 200) throw new Error(`${this.service} is not ready\n${this.lastLines.join('\n')}`);
-      },
-      { withinMs: 20_000, everyMs: 25 },
-    );
+    const assertReady = async () => {
+      const answer = await fetch(`${this.url}/readyz`).catch((error: TypeError) => error.cause);
+      if (answer instanceof Response && answer.status === 200) return;
+      const said = answer instanceof Response ? answer.status : String(answer);
+      throw new Error(`${this.service} is not ready: ${said}\n${this.lastLines.join('\n')}`);
+    };
+    await eventually(assertReady, { withinMs: readyMsMax, everyMs: 25 });
   }
 
   /** Gives it orders while it runs; resolves when it has them. */

@@ -34,6 +34,9 @@ interface State {
   orders: OrderRow[];
   entries: EntryRow[];
   balances: Map<string, bigint>;
+  /** Requests in the inbox and decisions, one id an order each. */
+  received: string[];
+  decided: string[];
   deadLetters: { queue: string; reason: string; text: string }[];
 }
 
@@ -83,12 +86,19 @@ async function readState(sql: Sql): Promise<State> {
     orders: await sql('orders', 'select id, user_id, description, amount, status, reason from orders.orders'),
     entries: await sql('payments', 'select user_id, seq, amount, order_id from payments.entries'),
     balances: new Map(accounts.map(({ user_id, balance }) => [user_id, BigInt(balance)])),
+    received: await orderIds(sql, 'inbox'),
+    decided: await orderIds(sql, 'decisions'),
     deadLetters: await sql(
       'broker',
       `select name as queue, data -> 'dead_letter' ->> 'reason' as reason, data::text as text
          from broker.job where name like '%-dead-letters'`,
     ),
   };
+}
+
+async function orderIds(sql: Sql, table: 'inbox' | 'decisions'): Promise<string[]> {
+  const rows = await sql<{ order_id: string }>('payments', `select order_id from payments.${table}`);
+  return rows.map(({ order_id }) => order_id);
 }
 
 function judgeCell({ cell, placed, answered }: Asked, state: State): string[] {
@@ -101,6 +111,10 @@ function judgeCell({ cell, placed, answered }: Asked, state: State): string[] {
     const debits = state.entries.filter(({ order_id }) => order_id === order.id);
     const debited = debits.map(({ amount }) => amount).join(' ');
     const debit = status === 'FINISHED' ? `-${order.amount}` : '';
+    for (const [table, ids] of Object.entries({ inbox: state.received, decisions: state.decided })) {
+      const { length } = ids.filter((id) => id === order.id);
+      if (length !== 1) wrong.push(`the ${kind} order is ${length} times among ${table}`);
+    }
     if (debited !== debit) wrong.push(`the ${kind} order was debited "${debited}", not "${debit}"`);
   };
   const own = state.orders.filter(({ user_id }) => user_id.startsWith(`${cell}-`));
