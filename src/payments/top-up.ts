@@ -3,7 +3,8 @@ import { type Database, repeatSafely, type Transaction } from '../platform/datab
 import { CodedError } from '../platform/errors.ts';
 import { GroupCommit } from '../platform/group-commit.ts';
 import { type Account, credit, type NewEntry } from './account.ts';
-import { findTopups, insertTopups, lockAccounts, type Topup, writeMovements } from './store.ts';
+import { lockAccounts, writeMovements } from './account-store.ts';
+import { findTopups, insertTopups, type Topup } from './topup-store.ts';
 
 const batchSizeMax = 500;
 const waitingMax = 4_000;
