@@ -96,7 +96,7 @@ export class StepByStep {
 
   /** Step 4, until the inbox is done. */
   async process(): Promise<void> {
-    while ((await processRequests(this.payments, this.#paymentsOutbox)) > 0);
+    while ((await processRequests(this.payments, this.#paymentsOutbox)).processed > 0);
   }
 
   /** Step 6. */
