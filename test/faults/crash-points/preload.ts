@@ -121,14 +121,15 @@ function filesOnStack(): string[] {
 }
 
 /** Files that only carry out what another one decided. */
-const carriers =
-  /^(platform\/database|messaging\/outbox|orders\/store|payments\/store|payments\/inbox-store)$/;
+const carriers = /^(platform\/database|messaging\/outbox|orders\/(\w+-)?store|payments\/(\w+-)?store)$/;
 
 function labelOf(client: object, name: string | undefined, text: string, values: unknown): string {
   const files = askedBy.get(client) ?? [];
   if (files[0]?.startsWith('pg-boss/')) return brokerStatement(text, values, files);
   const step = files.find((file) => !carriers.test(file))?.replace(/^.*\//, '');
   if (step === undefined) return 'start-up';
-  const what = name ?? text.trim().replaceAll(/\s+/g, ' ').slice(0, 60).toLowerCase();
+  const sent = text.trim().replaceAll(/\s+/g, ' ').toLowerCase();
+  // Settings that go along with it are part of the begin: one message, one answer.
+  const what = name ?? (/^begin(; set local [\w ='.]+)*$/.test(sent) ? 'begin' : sent.slice(0, 60));
   return `${step}: ${what}`;
 }

@@ -73,6 +73,7 @@ export const boundaries: Record<Service, readonly Step[]> = {
       afterFailureOf: { rollback: 'orders_outbox_insert' },
     },
     { title: 'redelivery', step: 'supervision', statements: ['claim', 'expire'], alone: true },
+    { title: 'prune', step: 'idempotency-key-store', statements: ['orders.orders_prune_keys'] },
   ],
   payments: [
     { title: 'account', step: 'accounts', statements: ['accounts_insert', 'accounts_find'], http: true },
@@ -110,7 +111,8 @@ export const boundaries: Record<Service, readonly Step[]> = {
       statements: [
         'begin',
         'inbox_claim',
-        'accounts_lock',
+        'accounts_lock_free',
+        'accounts_find_users',
         'decisions_find',
         'decisions_insert',
         'accounts_update',
@@ -134,6 +136,9 @@ export const boundaries: Record<Service, readonly Step[]> = {
       afterFailureOf: { rollback: 'insert payment-results' },
     },
     { title: 'redelivery', step: 'supervision', statements: ['claim', 'expire'], alone: true },
+    { title: 'prune', step: 'idempotency-key-store', statements: ['payments.topups_prune_keys'] },
+    { title: 'prune', step: 'prune-inbox', statements: ['inbox_prune'] },
+    { title: 'prune', step: 'prune-account-keys', statements: ['accounts_prune_keys'] },
   ],
 };
 
