@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { type Dispatcher, Pool } from 'undici';
 import { CodedError } from '../platform/errors.ts';
 
-/** A service that is away is known to be so in under 3 s. */
+/** A service that is away is known to be so in under 3 s, on a busy machine too. */
 const answerMsMax = 2_500;
 const connectMsMax = 1_000;
 /** An instance that failed gets no request for so long, unless all have. */

@@ -208,6 +208,7 @@ export function useHarmedSystem(settings: HarmedSystemSettings = {}): HarmedSyst
   });
   afterEach(function () {
     if (this.currentTest?.state !== 'failed') return;
+    console.error(this.currentTest.err?.message.slice(0, 1_000));
     for (const { name, lines } of system.daemons) console.error(`${name}:\n${lines.slice(-8).join('\n')}`);
   });
   after(async function () {

@@ -8,7 +8,8 @@ import type { HarmedSystem } from './harmed-system.ts';
 /** Longer than the gateway takes to refuse. */
 const answerMsMax = 10_000;
 const inFlightMax = 300;
-const retryMs = 150;
+/** As Retry-After asks; spread, so that the clients do not come all at once. */
+const retryMs = 1_000;
 /** What every acknowledged order must be final within, after the fault has ended. */
 export const recoveryMsMax = 30_000;
 
@@ -123,7 +124,7 @@ export class OrderLoad {
       if (status !== 503 && status !== 0) throw new Error(`${path} was answered with ${status} ${code}`);
       if (this.#abandoned || performance.now() > deadline)
         throw new Error(`${path} was not acknowledged in two minutes: ${code}`);
-      await sleep(retryMs);
+      await sleep(retryMs * (0.5 + Math.random() / 2));
     }
   }
 

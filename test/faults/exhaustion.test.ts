@@ -1,0 +1,150 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import pg from 'pg';
+import { databaseNames } from '../../src/platform/config.ts';
+import { useHarmedSystem } from '../support/harmed-system.ts';
+import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
+import { Probe } from '../support/probe.ts';
+
+const answerMsMax = 3_000;
+
+describe('faults: something runs out', () => {
+  const system = useHarmedSystem();
+
+  it('answers 503 or works on while somebody else has all connections, and recovers', async function () {
+    this.timeout(120_000);
+    const load = await new OrderLoad(system).start();
+    const others: pg.Client[] = [];
+    let greedy = true;
+    const takeAll = async () => {
+      while (greedy) {
+        const client = new pg.Client({ connectionString: system.urls.orders });
+        client.on('error', () => {});
+        try {
+          await client.connect();
+          others.push(client);
+        } catch {
+          await sleep(1);
+        }
+      }
+    };
+    const taking = [takeAll(), takeAll(), takeAll(), takeAll()];
+    // The daemons lose theirs, and find none when they come back.
+    for (const link of databaseNames) {
+      system.links[link].set({ refuse: true });
+      system.links[link].reset();
+    }
+    await sleep(3_000);
+    for (const link of databaseNames) system.links[link].heal();
+    const probe = new Probe(system.first('gateway').url);
+    await sleep(8_000);
+    const answers = await probe.stop();
+    greedy = false;
+    await Promise.all(taking);
+    await Promise.all(others.map((client) => client.end()));
+    const healedAt = performance.now();
+    expect(others.length).to.be.above(50);
+    expect(
+      answers.filter(({ status, ms }) => ms > answerMsMax || status === 500 || status === 0),
+    ).to.deep.equal([]);
+    expect(answers.map(({ status }) => status)).to.include(503);
+    tell(this, told(await expectRecovery(system, load, { healedAt })));
+  });
+
+  for (const [database, table] of [
+    ['orders', 'orders.outbox'],
+    ['payments', 'payments.inbox'],
+    ['payments', 'payments.decisions'],
+    ['broker', 'broker jobs'],
+  ] as const) {
+    it(`recovers from a full disk below ${table}`, async function () {
+      this.timeout(120_000);
+      if (process.geteuid?.() !== 0) {
+        console.log('      skipped: only root may mount a small disk');
+        this.skip();
+      }
+      const folder = mkdtempSync('/tmp/tillbox-disk-');
+      try {
+        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', folder], { stdio: 'pipe' });
+      } catch {
+        rmSync(folder, { recursive: true });
+        console.log('      skipped: this machine lets nobody mount');
+        this.skip();
+      }
+      system.onStop(async () => {
+        execFileSync('umount', ['-l', folder]);
+        rmSync(folder, { recursive: true, force: true });
+      });
+      const { uid, gid } = statSync(system.servers[database].dataFolder);
+      chownSync(folder, uid, gid);
+      chmodSync(folder, 0o700);
+      const space = `small_${table.replaceAll(/\W/g, '_')}`;
+      await system.sql(database, `create tablespace ${space} location '${folder}'`);
+      const tables =
+        table === 'broker jobs'
+          ? (
+              await system.sql<{ name: string }>(
+                'broker',
+                `select format('broker.%I', table_name) as name from broker.queue where name in ('payment-requests', 'payment-results')`,
+              )
+            ).map(({ name }) => name)
+          : [table];
+      for (const name of tables) await system.sql(database, `alter table ${name} set tablespace ${space}`);
+      const load = await new OrderLoad(system, { perSecond: 100 }).start();
+      await sleep(500);
+      const ballast = join(folder, 'ballast');
+      try {
+        execFileSync('sh', ['-c', `cat /dev/zero > ${ballast} 2>/dev/null`]);
+      } catch {
+        // Until it is full.
+      }
+      const refusedBefore = load.refusals.length;
+      await sleep(8_000);
+      const complaints = system.daemons.flatMap(({ lines }) =>
+        lines.filter((line) => line.includes('53100')),
+      );
+      writeFileSync(ballast, '');
+      const healedAt = performance.now();
+      await sleep(500);
+      const recovery = await expectRecovery(system, load, { healedAt });
+      for (const name of tables) await system.sql(database, `alter table ${name} set tablespace pg_default`);
+      expect(complaints.length + load.refusals.length - refusedBefore, 'the disk was full').to.be.above(0);
+      expect(load.refusals.filter(({ ms }) => ms > answerMsMax)).to.deep.equal([]);
+      tell(this, told(recovery));
+    });
+  }
+
+  it('works on over links that are slow by 200 ms, and is fast again afterwards', async function () {
+    this.timeout(120_000);
+    const load = await new OrderLoad(system, { perSecond: 20 }).start();
+    for (const link of databaseNames) system.links[link].set({ delayMs: 200 });
+    await sleep(10_000);
+    for (const link of databaseNames) system.links[link].heal();
+    const healedAt = performance.now();
+    await sleep(500);
+    expect(load.refusals.filter(({ status }) => status !== 503)).to.deep.equal([]);
+    tell(this, told(await expectRecovery(system, load, { healedAt })));
+  });
+
+  it('settles at normal latency while somebody holds a snapshot for two minutes', async function () {
+    this.timeout(240_000);
+    const holders = await Promise.all(databaseNames.map((name) => system.hold(name)));
+    for (const holder of holders) await holder.query('begin isolation level repeatable read; select 1');
+    const load = await new OrderLoad(system, { perSecond: 100 }).start();
+    await sleep(120_000);
+    const [row] = await system.sql<{ p99: number }>(
+      'orders',
+      `select percentile_cont(0.99) within group (order by extract(epoch from settled_at - created_at) * 1000) as p99
+         from orders.orders where created_at > now() - interval '10 seconds' and settled_at is not null`,
+    );
+    for (const holder of holders) await holder.query('rollback');
+    tell(
+      this,
+      `p99 of an order in the last 10 s ${Math.round(Number(row?.p99))} ms; ${told(await expectRecovery(system, load))}`,
+    );
+    expect(Number(row?.p99)).to.be.below(1_000);
+  });
+});
