@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A process as it is known across restarts of the machine: a number alone is given out again. */
@@ -38,38 +38,56 @@ export function isRunning(identity: ProcessIdentity | undefined): boolean {
   return identity !== undefined && identityOf(identity.pid)?.startedAt === identity.startedAt;
 }
 
-const attemptsMax = 5;
+/** Between two tries to remove a lock that a dead process left, while another process is at it. */
+const retryMs = 5;
+const attemptsMax = 400;
 
 /**
  * Takes the lock file for this process: it is ours until this process ends, whatever way. Answers the
  * process that has it otherwise. A lock left behind by a process that died is taken over.
  */
 export function takeLock(folder: string): ProcessIdentity | undefined {
-  const path = join(folder, 'up.lock');
-  const mine = join(folder, `up.lock.${process.pid}`);
+  const lock = join(folder, 'up.lock');
+  for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+    if (createWithIdentity(lock)) return undefined;
+    const owner = readIdentity(lock);
+    if (isRunning(owner)) return owner;
+    if (!removeStale(lock)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs);
+  }
+  throw new Error(`${lock} cannot be taken over from the process that left it`);
+}
+
+/**
+ * Removes a lock whose process died. Several may find it stale at once: only who holds a second lock may
+ * look again and remove the first, or a fresh lock could be taken for the stale one. False: somebody else is
+ * at it.
+ */
+function removeStale(lock: string): boolean {
+  const removal = `${lock}.removal`;
+  if (!createWithIdentity(removal)) {
+    // Whoever died within these microseconds left this behind.
+    if (!isRunning(readIdentity(removal))) rmSync(removal, { force: true });
+    return false;
+  }
+  try {
+    if (!isRunning(readIdentity(lock))) rmSync(lock, { force: true });
+    return true;
+  } finally {
+    rmSync(removal, { force: true });
+  }
+}
+
+/** Creates a file that names this process, whole or not at all; false when the file is there already. */
+function createWithIdentity(path: string): boolean {
+  const mine = `${path}.${process.pid}`;
   writeFileSync(mine, JSON.stringify(identityOf()), { mode: 0o600 });
   try {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        // link, unlike rename, refuses to replace what is there.
-        linkSync(mine, path);
-        return undefined;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt >= attemptsMax) throw error;
-      }
-      const owner = ownerOfLock(folder);
-      if (owner !== undefined && isRunning(owner)) return owner;
-      // Two may find it stale: renaming it away lets exactly one of them have it, then both try again.
-      const stale = `${mine}.stale`;
-      try {
-        renameSync(path, stale);
-        const moved = readIdentity(stale);
-        if (moved !== undefined && isRunning(moved)) linkSync(stale, path);
-        rmSync(stale, { force: true });
-      } catch {
-        // Somebody else was faster.
-      }
-    }
+    // link, unlike rename, refuses to replace what is there.
+    linkSync(mine, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   } finally {
     rmSync(mine, { force: true });
   }
