@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { colouredPaint, paintStatus, plainPaint } from '../src/cli/paint.ts';
+import { colouredPaint, paintStatus, plainPaint } from '../src/cli/terminal/paint.ts';
 
 interface Order {
   id: string;

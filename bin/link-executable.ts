@@ -5,7 +5,7 @@
 import { chmodSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 
 const executable = new URL('./tillbox.js', import.meta.url);
-const binFolder = new URL('../../node_modules/.bin/', import.meta.url);
+const binFolder = new URL('../../node_modules/.bin', import.meta.url);
 
 chmodSync(executable, 0o755);
 mkdirSync(binFolder, { recursive: true });

@@ -3,9 +3,9 @@ import { isUserId, isUuid, userIdSchema, uuidSchema } from '../platform/field-sc
 import { idempotencyKeySchema } from '../platform/http-headers.ts';
 import { amountRule, formatAmount, parseAmount } from '../platform/money.ts';
 import type { TillboxCommand } from './command.ts';
-import { plainPaint } from './paint.ts';
-import type { Terminal } from './terminal.ts';
-import { visible } from './terminal-text.ts';
+import { plainPaint } from './terminal/paint.ts';
+import type { Terminal } from './terminal/terminal.ts';
+import { visible } from './terminal/terminal-text.ts';
 
 /** An argument of commands: how it is called, asked for and read. The rules are those of the services. */
 export interface Argument<Value> {
@@ -98,6 +98,6 @@ export async function requireArgument<Value>(
 ): Promise<Value> {
   if (text !== undefined) return readArgument(argument, text);
   if (!terminal.mayAsk) throw command.usageError(`${argument.name} is missing.`);
-  const { ask } = await import('./ask.ts');
+  const { ask } = await import('./terminal/ask.ts');
   return readArgument(argument, await ask(argument, { colour: terminal.paint !== plainPaint }));
 }

@@ -1,6 +1,6 @@
 import type { AuditReport } from '../tools/audit/audit.ts';
 import type { TillboxCommand } from './command.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 /** Pause between two rounds of `--watch`. */
 const watchMs = 2_000;
@@ -38,7 +38,7 @@ async function run(_options: Options, command: TillboxCommand) {
   const { readArgument } = await import('./arguments.ts');
   const { waitArgument } = await import('./create-order.ts');
   const { ExitWith } = await import('./report-error.ts');
-  const { openTerminal } = await import('./terminal.ts');
+  const { openTerminal } = await import('./terminal/terminal.ts');
   const options = command.opts<Options>();
   const seconds = options.wait === undefined ? undefined : readArgument(waitArgument, options.wait);
   if (seconds !== undefined && options.watch)
@@ -64,7 +64,7 @@ async function run(_options: Options, command: TillboxCommand) {
 /** Audits again and again; ends with exit code 8 at the first violation. */
 async function watch(once: () => Promise<AuditReport>, terminal: Terminal, signal: AbortSignal) {
   const { setTimeout: pause } = await import('node:timers/promises');
-  const { describeRound } = await import('./audit-text.ts');
+  const { describeRound } = await import('./terminal/audit-text.ts');
   const { ExitWith } = await import('./report-error.ts');
   for (;;) {
     const report = await once();
@@ -76,7 +76,7 @@ async function watch(once: () => Promise<AuditReport>, terminal: Terminal, signa
 
 /** Prints the report, and what it comes to as an exit code. */
 async function judge(report: AuditReport, seconds: number | undefined, terminal: Terminal) {
-  const { describeReport } = await import('./audit-text.ts');
+  const { describeReport } = await import('./terminal/audit-text.ts');
   const { isQuiet } = await import('../tools/audit/in-flight.ts');
   const { ExitWith } = await import('./report-error.ts');
   const { CodedError } = await import('../platform/errors.ts');

@@ -1,6 +1,6 @@
 import type { AccountView } from '../payments/account.ts';
 import type { TillboxCommand } from './command.ts';
-import { visible } from './terminal-text.ts';
+import { visible } from './terminal/terminal-text.ts';
 
 /** `tillbox balance USER`. */
 export function addBalance(program: TillboxCommand): void {
@@ -14,7 +14,7 @@ export function addBalance(program: TillboxCommand): void {
 }
 
 async function run(user: string | undefined, _options: object, command: TillboxCommand) {
-  const { openClient } = await import('./client.ts');
+  const { openClient } = await import('./gateway/client.ts');
   const { requireArgument, userArgument } = await import('./arguments.ts');
   const { gateway, terminal } = await openClient(command);
   const userId = await requireArgument(userArgument, user, { terminal, command });

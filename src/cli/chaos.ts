@@ -1,8 +1,8 @@
-import type { ChaosReport } from '../tools/chaos/chaos.ts';
 import type { Strike } from '../tools/chaos/fault-schedule.ts';
+import type { ChaosReport } from '../tools/chaos/verdict.ts';
 import type { Argument } from './arguments.ts';
 import type { TillboxCommand } from './command.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 const durationMsMax = 24 * 3_600_000;
 const unitMs = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
@@ -69,7 +69,7 @@ async function run(given: ChaosOptionsGiven, command: TillboxCommand): Promise<v
   const { readInstances } = await import('./instances.ts');
   const { faultNames } = await import('../tools/chaos/faults.ts');
   const { runChaos } = await import('../tools/chaos/chaos.ts');
-  const { openTerminal } = await import('./terminal.ts');
+  const { openTerminal } = await import('./terminal/terminal.ts');
   const faultsArgument: Argument<(typeof faultNames)[number][]> = {
     name: '--faults',
     field: 'faults',

@@ -14,9 +14,9 @@ export function addCreateAccount(program: TillboxCommand): void {
 }
 
 async function run(user: string | undefined, options: { idempotencyKey?: string }, command: TillboxCommand) {
-  const { openClient } = await import('./client.ts');
+  const { openClient } = await import('./gateway/client.ts');
   const { requireArgument, userArgument } = await import('./arguments.ts');
-  const { writeOnce } = await import('./write-once.ts');
+  const { writeOnce } = await import('./gateway/write-once.ts');
   const client = await openClient(command);
   const userId = await requireArgument(userArgument, user, { terminal: client.terminal, command });
   const account = await writeOnce<AccountView>(client, {

@@ -1,7 +1,7 @@
 import type { OrderView } from '../orders/order.ts';
 import type { Argument } from './arguments.ts';
-import type { Client } from './client.ts';
 import { optionWithDefault, type TillboxCommand } from './command.ts';
+import type { Client } from './gateway/client.ts';
 
 const waitSecondsDefault = '30';
 /** A day: longer than any wait that makes sense. */
@@ -46,12 +46,12 @@ async function run(
   options: { wait?: string; idempotencyKey?: string },
   command: TillboxCommand,
 ) {
-  const { openClient } = await import('./client.ts');
+  const { openClient } = await import('./gateway/client.ts');
   const { amountArgument, descriptionArgument, readArgument, requireArgument, userArgument } = await import(
     './arguments.ts'
   );
-  const { writeOnce } = await import('./write-once.ts');
-  const { formatOrder } = await import('./order-text.ts');
+  const { writeOnce } = await import('./gateway/write-once.ts');
+  const { formatOrder } = await import('./terminal/order-text.ts');
   const client = await openClient(command);
   const { terminal } = client;
   const waitSeconds = options.wait === undefined ? undefined : readArgument(waitArgument, options.wait);
@@ -71,7 +71,7 @@ async function run(
 
 /** The order once it is final, or as it was last seen when the time is over. */
 async function untilFinal(client: Client, created: OrderView, waitSeconds: number): Promise<OrderView> {
-  const { followOrder } = await import('./follow-order.ts');
+  const { followOrder } = await import('./gateway/follow-order.ts');
   // The order goes on without us; its id is all that is needed.
   client.interruptionNotice = `The order goes on. Look at it with tillbox order ${created.id}`;
   const signal = AbortSignal.any([AbortSignal.timeout(waitSeconds * 1_000), client.terminal.closed]);

@@ -5,9 +5,9 @@ import { readArgument } from './arguments.ts';
 import type { TillboxCommand } from './command.ts';
 import { letterIdArgument, readFilter, readWho, readWhy } from './dead-letters-arguments.ts';
 import { ExitWith } from './report-error.ts';
-import { formatTable } from './table.ts';
-import { openTerminal, type Terminal } from './terminal.ts';
-import { visible } from './terminal-text.ts';
+import { formatTable } from './terminal/table.ts';
+import { openTerminal, type Terminal } from './terminal/terminal.ts';
+import { visible } from './terminal/terminal-text.ts';
 import { withDeadLetters } from './with-dead-letters.ts';
 
 /** What `redrive` and `discard` were called with. */
@@ -85,7 +85,7 @@ async function confirmIfAsked(
   const ready = selected.letters.filter(({ outcome }) => outcome === 'ready').length;
   if (ready === 0 || options.yes === true || !terminal.mayAsk) return;
   terminal.note(formatOutcomes(selected.letters, terminal));
-  const { confirm } = await import('./ask.ts');
+  const { confirm } = await import('./terminal/ask.ts');
   const verb = action === 'redriven' ? 'Redrive' : 'Discard';
   if (await confirm(`${verb} ${ready} dead ${ready === 1 ? 'letter' : 'letters'}?`)) return;
   terminal.note('Nothing was done.');

@@ -2,11 +2,11 @@ import type { DeadLetterDetails, DeadLetterView } from '../tools/dead-letter-vie
 import { readArgument } from './arguments.ts';
 import type { TillboxCommand } from './command.ts';
 import { letterIdArgument, readFilter } from './dead-letters-arguments.ts';
-import { limitArgument, rowsDefault } from './pages.ts';
-import { type Column, formatFields, formatTable } from './table.ts';
-import { openTerminal, type Terminal } from './terminal.ts';
-import { visible, visibleJson } from './terminal-text.ts';
-import { formatAge, formatLocalTime } from './times.ts';
+import { limitArgument, rowsDefault } from './gateway/pages.ts';
+import { type Column, formatFields, formatTable } from './terminal/table.ts';
+import { openTerminal, type Terminal } from './terminal/terminal.ts';
+import { visible, visibleJson } from './terminal/terminal-text.ts';
+import { formatAge, formatLocalTime } from './terminal/times.ts';
 import { withDeadLetters } from './with-dead-letters.ts';
 
 /** `tillbox dead-letters list`. */

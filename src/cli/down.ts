@@ -10,7 +10,7 @@ export function addDown(program: TillboxCommand): void {
     .action(async (options: { wipe?: boolean }, command: TillboxCommand) => {
       const { readConfig } = await import('../platform/config.ts');
       const { bringDown } = await import('../system/bring-down.ts');
-      const { openTerminal } = await import('./terminal.ts');
+      const { openTerminal } = await import('./terminal/terminal.ts');
       const terminal = await openTerminal(command);
       const { home } = readConfig(process.env);
       const { wasRunning, wiped } = await bringDown(home, { wipe: options.wipe === true });

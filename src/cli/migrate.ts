@@ -11,7 +11,7 @@ export function addMigrate(program: TillboxCommand): void {
       const { createLogger } = await import('../platform/logging.ts');
       const { migrate } = await import('../system/migrate.ts');
       const { withDatabases } = await import('../system/with-databases.ts');
-      const { openTerminal } = await import('./terminal.ts');
+      const { openTerminal } = await import('./terminal/terminal.ts');
       const terminal = await openTerminal(command);
       const config = readConfig(process.env);
       const log = createLogger('migrate', config.logLevel);

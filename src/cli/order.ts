@@ -1,6 +1,6 @@
 import type { OrderView } from '../orders/order.ts';
-import type { Client } from './client.ts';
 import type { TillboxCommand } from './command.ts';
+import type { Client } from './gateway/client.ts';
 
 /** `tillbox order ID`. */
 export function addOrder(program: TillboxCommand): void {
@@ -21,7 +21,7 @@ export function addOrder(program: TillboxCommand): void {
 }
 
 async function run(id: string | undefined, options: { watch?: boolean }, command: TillboxCommand) {
-  const { openClient } = await import('./client.ts');
+  const { openClient } = await import('./gateway/client.ts');
   const { orderIdArgument, requireArgument } = await import('./arguments.ts');
   const client = await openClient(command);
   const orderId = await requireArgument(orderIdArgument, id, { terminal: client.terminal, command });
@@ -29,14 +29,14 @@ async function run(id: string | undefined, options: { watch?: boolean }, command
 }
 
 async function show({ gateway, terminal }: Client, id: string): Promise<void> {
-  const { formatOrder } = await import('./order-text.ts');
+  const { formatOrder } = await import('./terminal/order-text.ts');
   const order = await gateway.get<OrderView>(`/orders/${id}`);
   terminal.result(order, () => formatOrder(order, terminal.paint));
 }
 
 async function watch({ gateway, terminal }: Client, id: string): Promise<void> {
-  const { followOrder } = await import('./follow-order.ts');
-  const { formatStatusLine } = await import('./order-text.ts');
+  const { followOrder } = await import('./gateway/follow-order.ts');
+  const { formatStatusLine } = await import('./terminal/order-text.ts');
   for await (const order of followOrder(gateway, id, { signal: terminal.closed })) {
     terminal.streamed(order, () => formatStatusLine(order, terminal.paint));
   }

@@ -1,7 +1,7 @@
 import type { OrderStatus, OrderView } from '../orders/order.ts';
 import type { Argument } from './arguments.ts';
 import type { TillboxCommand } from './command.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 const statuses: readonly OrderStatus[] = ['NEW', 'FINISHED', 'CANCELED'];
 
@@ -35,9 +35,9 @@ async function run(
   options: { status?: string; limit?: string; cursor?: string },
   command: TillboxCommand,
 ) {
-  const { openClient } = await import('./client.ts');
+  const { openClient } = await import('./gateway/client.ts');
   const { readArgument, requireArgument, userArgument } = await import('./arguments.ts');
-  const { limitArgument, readPages, rowsDefault } = await import('./pages.ts');
+  const { limitArgument, readPages, rowsDefault } = await import('./gateway/pages.ts');
   const { gateway, terminal } = await openClient(command);
   const status = options.status === undefined ? undefined : readArgument(statusArgument, options.status);
   const limit = options.limit === undefined ? rowsDefault : readArgument(limitArgument, options.limit);
@@ -52,10 +52,10 @@ async function run(
 
 async function formatOrders(orders: readonly OrderView[], { paint, columns }: Terminal): Promise<string> {
   if (orders.length === 0) return '';
-  const { formatTable } = await import('./table.ts');
-  const { formatLocalTime, formatShortTime } = await import('./times.ts');
-  const { visible } = await import('./terminal-text.ts');
-  const { paintStatus } = await import('./paint.ts');
+  const { formatTable } = await import('./terminal/table.ts');
+  const { formatLocalTime, formatShortTime } = await import('./terminal/times.ts');
+  const { visible } = await import('./terminal/terminal-text.ts');
+  const { paintStatus } = await import('./terminal/paint.ts');
   const isNarrow = columns !== undefined && columns < wideColumns;
   const now = new Date();
   const reason = { heading: 'REASON', text: (order: OrderView) => visible(order.reason ?? '') };

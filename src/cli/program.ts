@@ -16,7 +16,7 @@ import { addQueues } from './queues.ts';
 import { addServe } from './serve.ts';
 import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
-import { ignoreClosedPipe } from './terminal.ts';
+import { ignoreClosedPipe } from './terminal/terminal.ts';
 import { addTopup } from './topup.ts';
 import { addUp } from './up.ts';
 

@@ -1,6 +1,6 @@
 import type { QueuesDocument } from '../tools/queues.ts';
 import type { TillboxCommand } from './command.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 const watchMs = 1_000;
 
@@ -20,8 +20,8 @@ async function run(options: { watch?: boolean }, command: TillboxCommand) {
   const { createLogger } = await import('../platform/logging.ts');
   const { withLogins } = await import('../tools/logins.ts');
   const { Queues } = await import('../tools/queues.ts');
-  const { openTerminal } = await import('./terminal.ts');
-  const { formatQueues } = await import('./queues-text.ts');
+  const { openTerminal } = await import('./terminal/terminal.ts');
+  const { formatQueues } = await import('./terminal/queues-text.ts');
   const terminal = await openTerminal(command);
   const config = readConfig(process.env);
   const log = createLogger('queues', config.logLevel);
@@ -44,7 +44,7 @@ async function run(options: { watch?: boolean }, command: TillboxCommand) {
 async function watch(measure: () => Promise<QueuesDocument>, terminal: Terminal): Promise<void> {
   const { pause } = await import('../platform/lifecycle.ts');
   const { isUnavailable } = await import('../platform/postgres-errors.ts');
-  const { formatQueues } = await import('./queues-text.ts');
+  const { formatQueues } = await import('./terminal/queues-text.ts');
   const { ExitWith } = await import('./report-error.ts');
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());

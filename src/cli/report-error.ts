@@ -1,6 +1,6 @@
 import { CodedError, errorCatalogue } from '../platform/errors.ts';
-import { GatewayProblem } from './gateway-problem.ts';
-import { visible, visibleJson } from './terminal-text.ts';
+import { GatewayProblem } from './gateway/gateway-problem.ts';
+import { visible, visibleJson } from './terminal/terminal-text.ts';
 
 /** Ends a command with an exit code and nothing more to say: everything has been printed. */
 export class ExitWith extends Error {

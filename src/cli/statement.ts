@@ -1,6 +1,6 @@
 import type { EntryView } from '../payments/account.ts';
 import type { TillboxCommand } from './command.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 /** `tillbox statement USER`. */
 export function addStatement(program: TillboxCommand): void {
@@ -20,9 +20,9 @@ async function run(
   options: { limit?: string; cursor?: string },
   command: TillboxCommand,
 ) {
-  const { openClient } = await import('./client.ts');
+  const { openClient } = await import('./gateway/client.ts');
   const { readArgument, requireArgument, userArgument } = await import('./arguments.ts');
-  const { limitArgument, readPages, rowsDefault } = await import('./pages.ts');
+  const { limitArgument, readPages, rowsDefault } = await import('./gateway/pages.ts');
   const { gateway, terminal } = await openClient(command);
   const limit = options.limit === undefined ? rowsDefault : readArgument(limitArgument, options.limit);
   const userId = await requireArgument(userArgument, user, { terminal, command });
@@ -37,9 +37,9 @@ async function run(
 
 async function formatEntries(entries: readonly EntryView[], terminal: Terminal): Promise<string> {
   if (entries.length === 0) return '';
-  const { formatTable } = await import('./table.ts');
-  const { formatLocalTime } = await import('./times.ts');
-  const { visible } = await import('./terminal-text.ts');
+  const { formatTable } = await import('./terminal/table.ts');
+  const { formatLocalTime } = await import('./terminal/times.ts');
+  const { visible } = await import('./terminal/terminal-text.ts');
   const { paint } = terminal;
   return formatTable(
     entries,

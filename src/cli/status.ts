@@ -1,6 +1,6 @@
 import type { TillboxCommand } from './command.ts';
 import type { StatusDocument } from './status-document.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 /** `tillbox status`: what runs, where, and whether it is ready. */
 export function addStatus(program: TillboxCommand): void {
@@ -13,7 +13,7 @@ export function addStatus(program: TillboxCommand): void {
       const { readConfig } = await import('../platform/config.ts');
       const { readRuntime } = await import('../system/runtime-file.ts');
       const { statusDocument } = await import('./status-document.ts');
-      const { openTerminal } = await import('./terminal.ts');
+      const { openTerminal } = await import('./terminal/terminal.ts');
       const terminal = await openTerminal(command);
       const config = readConfig(process.env);
       const runtime = readRuntime(config.home);

@@ -1,5 +1,5 @@
 import type { TillboxCommand } from './command.ts';
-import { visible } from './terminal-text.ts';
+import { visible } from './terminal/terminal-text.ts';
 
 /** A top-up as the gateway answers it. */
 interface TopupView {
@@ -27,9 +27,9 @@ async function run(
   options: { idempotencyKey?: string },
   command: TillboxCommand,
 ) {
-  const { openClient } = await import('./client.ts');
+  const { openClient } = await import('./gateway/client.ts');
   const { amountArgument, requireArgument, userArgument } = await import('./arguments.ts');
-  const { writeOnce } = await import('./write-once.ts');
+  const { writeOnce } = await import('./gateway/write-once.ts');
   const client = await openClient(command);
   const place = { terminal: client.terminal, command };
   const userId = await requireArgument(userArgument, user, place);

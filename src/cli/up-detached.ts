@@ -7,7 +7,7 @@ import { readRuntime } from '../system/runtime-file.ts';
 import { executablePath } from '../system/supervised-process.ts';
 import type { TillboxCommand } from './command.ts';
 import { statusDocument } from './status-document.ts';
-import { openTerminal } from './terminal.ts';
+import { openTerminal } from './terminal/terminal.ts';
 
 /** The log of the run before is kept once it has grown beyond this. */
 const logBytesMax = 10_000_000;

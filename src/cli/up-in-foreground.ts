@@ -5,9 +5,9 @@ import type { Runtime } from '../system/runtime-file.ts';
 import { System } from '../system/system.ts';
 import type { TillboxCommand } from './command.ts';
 import type { Instances } from './instances.ts';
-import { formatLogLine } from './log-line.ts';
 import { statusDocument } from './status-document.ts';
-import { openTerminal, type Terminal } from './terminal.ts';
+import { formatLogLine } from './terminal/log-line.ts';
+import { openTerminal, type Terminal } from './terminal/terminal.ts';
 
 /** Runs the system until a signal ends it, showing the log lines of its daemons under their names. */
 export async function upInForeground(

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import { CodedError } from '../platform/errors.ts';
 
 /** A service that is away is known to be so in under 3 s, on a busy machine too. */
@@ -35,9 +35,9 @@ export interface Answer {
 
 interface Instance {
   url: string;
-  pool: Pool;
+  pool: Dispatcher;
   /** Apart, so that those who wait never keep the others from a connection. */
-  waitingPool: Pool;
+  waitingPool: Dispatcher;
   awayUntil: number;
 }
 
@@ -131,13 +131,28 @@ export class Upstreams {
       const detail = `The ${this.#service} service went away before it answered: the request may have taken effect. Repeat it with the same Idempotency-Key, which is safe.`;
       return new CodedError('outcome-unknown', detail, { cause });
     }
-    const detail = `The ${this.#service} service is away. Nothing was stored; try again in a moment.`;
+    const detail = `The ${this.#service} service is away or overloaded. Nothing was stored; try again in a moment.`;
     return new CodedError('unavailable', detail, { cause });
   }
 }
 
-function openPool(url: string, connections: number): Pool {
-  return new Pool(url, {
+/** What `send` tells a pool besides what undici knows. */
+interface SendOptions extends Dispatcher.RequestOptions {
+  /** Called when the request leaves for the service, after it may have waited for a connection. */
+  onSent: () => void;
+}
+
+const announceSending: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
+  const { onRequestStart } = handler;
+  handler.onRequestStart = function (...started) {
+    (options as unknown as SendOptions).onSent?.();
+    return onRequestStart?.apply(this, started);
+  };
+  return dispatch(options, handler);
+};
+
+function openPool(url: string, connections: number): Dispatcher {
+  const pool = new Pool(url, {
     connections,
     connect: { timeout: connectMsMax },
     keepAliveTimeout: 60_000,
@@ -146,6 +161,7 @@ function openPool(url: string, connections: number): Pool {
     // An event stream may be silent between two heartbeats, of which there is one every 15 s.
     bodyTimeout: 40_000,
   });
+  return pool.compose(announceSending);
 }
 
 /** One try: resolves when the answer begins, rejects when it has not begun within `msMax`. */
@@ -155,18 +171,25 @@ async function send(instance: Instance, forward: Forward, msMax: number): Promis
   const tooLate = new AbortController();
   const abort = () => tooLate.abort();
   signal?.addEventListener('abort', abort, { once: true });
-  const request = (waits ? instance.waitingPool : instance.pool).request({
+  let sent = false;
+  const options: SendOptions = {
     method,
     path,
     headers,
     body: body ?? null,
     signal: tooLate.signal,
-  });
+    onSent: () => {
+      sent = true;
+    },
+  };
+  const request = (waits ? instance.waitingPool : instance.pool).request(options);
   let timer: NodeJS.Timeout | undefined;
   // A request that still waits for a connection does not hear the signal; so the time is kept here as well.
   const deadline = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`no answer within ${Math.round(msMax)} ms`));
+      const code = sent ? 'NO_ANSWER' : neverSentInTime;
+      reject(Object.assign(new Error(`no answer within ${Math.round(msMax)} ms`), { code }));
+      // One that waits for a connection is dropped when its turn comes.
       abort();
     }, msMax);
   });
@@ -178,10 +201,13 @@ async function send(instance: Instance, forward: Forward, msMax: number): Promis
   }
 }
 
+const neverSentInTime = 'NEVER_SENT';
+
 /** Whether the request never left: the connection was not even made. */
 function neverSent(error: unknown): boolean {
   const code = (error as { code?: string }).code ?? '';
   return [
+    neverSentInTime,
     'ECONNREFUSED',
     'UND_ERR_CONNECT_TIMEOUT',
     'ENOTFOUND',

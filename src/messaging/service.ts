@@ -4,6 +4,7 @@ import { CodedError } from '../platform/errors.ts';
 import { createHttpServer, listen } from '../platform/http-server.ts';
 import { type Daemon, waitUntilAvailable } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
+import type { RetentionSettings } from '../platform/retention.ts';
 import { Broker, type Delivery } from './broker.ts';
 import type { Queue } from './messages.ts';
 import { Outbox } from './outbox.ts';
@@ -19,6 +20,7 @@ export interface ServiceSettings {
   /** Address and port of its HTTP; port 0 takes any free one. */
   host: string;
   port: number;
+  retention: RetentionSettings;
   log: Logger;
 }
 
@@ -33,6 +35,7 @@ export interface ServiceParts {
   database: Database;
   outbox: Outbox;
   relay: OutboxRelay;
+  retention: RetentionSettings;
   log: Logger;
 }
 
@@ -65,7 +68,7 @@ export class Service implements Daemon {
     settings: ServiceSettings,
     dutiesOf: (parts: ServiceParts) => ServiceDuties,
   ) {
-    const { databaseUrl, brokerUrl, log } = settings;
+    const { databaseUrl, brokerUrl, retention, log } = settings;
     this.#name = name;
     this.#settings = settings;
     this.#app = createHttpServer({ log, bodies: 'json' });
@@ -73,7 +76,7 @@ export class Service implements Daemon {
     const database = new Database({ url: databaseUrl, name: `tillbox ${name}`, connectionsMax, log });
     const outbox = new Outbox(name);
     const relay = new OutboxRelay({ database, outbox, broker: this.#broker, log });
-    this.#parts = { database, outbox, relay, log };
+    this.#parts = { database, outbox, relay, retention, log };
     this.#duties = dutiesOf(this.#parts);
     this.#app.get('/readyz', (_request, reply) => this.#answerReady(reply));
     this.#duties.routes(this.#app);

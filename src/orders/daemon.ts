@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { Delivery } from '../messaging/broker.ts';
 import { Service, type ServiceParts, type ServiceSettings } from '../messaging/service.ts';
+import { IdempotencyKeyPruning } from '../platform/idempotency-key-store.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
+import { retentionLoop } from '../platform/retention.ts';
 import { OrderCreation } from './create-orders.ts';
 import { addOrderRoutes } from './http.ts';
 import { settleDeliveries } from './settle-orders.ts';
@@ -11,12 +13,12 @@ import { sweepOrders, sweptAll } from './sweep-orders.ts';
 /** How often overdue orders are looked for; they are so only after half a minute. */
 const sweepMs = 5_000;
 
-/** The orders service: creates orders (step 1), publishes their requests (2), settles results (6), sweeps. */
+/** The orders service: creates orders (step 1), publishes their requests (2), settles results (6), sweeps, prunes. */
 export function createOrdersDaemon(settings: ServiceSettings): Service {
   return new Service('orders', settings, wireOrders);
 }
 
-function wireOrders({ database, outbox, relay, log }: ServiceParts) {
+function wireOrders({ database, outbox, relay, retention, log }: ServiceParts) {
   const creation = new OrderCreation({ database, afterCommit: () => relay.poke() });
   const watch = new SettlementWatch({ database, log });
   const sweep = new PassLoop({
@@ -32,6 +34,11 @@ function wireOrders({ database, outbox, relay, log }: ServiceParts) {
       return sweptAll(requested);
     },
   });
+  const keys = new IdempotencyKeyPruning({
+    database,
+    table: 'orders.orders',
+    retentionDays: retention.idempotencyRetentionDays,
+  });
   return {
     routes: (app: FastifyInstance) => addOrderRoutes(app, { database, creation, watch }),
     queue: 'payment-results' as const,
@@ -43,6 +50,6 @@ function wireOrders({ database, outbox, relay, log }: ServiceParts) {
         relay.poke();
       }
     },
-    loops: [watch, sweep],
+    loops: [watch, sweep, retentionLoop('prune-order-keys', keys, log)],
   };
 }

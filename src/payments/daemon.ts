@@ -1,9 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import type { Delivery } from '../messaging/broker.ts';
 import { Service, type ServiceParts, type ServiceSettings } from '../messaging/service.ts';
+import { IdempotencyKeyPruning } from '../platform/idempotency-key-store.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
+import { retentionLoop } from '../platform/retention.ts';
 import { addPaymentRoutes } from './http.ts';
 import { processedMax, processRequests } from './process-requests.ts';
+import { AccountKeyPruning } from './prune-account-keys.ts';
+import { InboxPruning } from './prune-inbox.ts';
 import { receiveDeliveries } from './receive-requests.ts';
 import { TopUps } from './top-up.ts';
 
@@ -12,12 +16,12 @@ const idleMs = 1_000;
 /** Who holds an account is mostly another instance, for milliseconds: the wait begins so short, and doubles. */
 const heldMsMin = 10;
 
-/** The payments service: accounts and top-ups; receives requests (step 3), decides them (4), publishes (5). */
+/** The payments service: accounts and top-ups; receives requests (step 3), decides them (4), publishes (5), prunes. */
 export function createPaymentsDaemon(settings: ServiceSettings): Service {
   return new Service('payments', settings, wirePayments);
 }
 
-function wirePayments({ database, outbox, relay, log }: ServiceParts) {
+function wirePayments({ database, outbox, relay, retention, log }: ServiceParts) {
   const topUps = new TopUps(database);
   let heldPasses = 0;
   const processing = new PassLoop({
@@ -43,6 +47,24 @@ function wirePayments({ database, outbox, relay, log }: ServiceParts) {
         relay.poke();
       }
     },
-    loops: [processing],
+    loops: [processing, ...pruningLoops({ database, retention, log })],
   };
+}
+
+/** What removes, in the background, what was kept long enough. */
+function pruningLoops({ database, retention, log }: Pick<ServiceParts, 'database' | 'retention' | 'log'>) {
+  const retentionDays = retention.idempotencyRetentionDays;
+  return [
+    retentionLoop(
+      'prune-inbox',
+      new InboxPruning({ database, retentionDays: retention.inboxRetentionDays }),
+      log,
+    ),
+    retentionLoop(
+      'prune-topup-keys',
+      new IdempotencyKeyPruning({ database, table: 'payments.topups', retentionDays }),
+      log,
+    ),
+    retentionLoop('prune-account-keys', new AccountKeyPruning({ database, retentionDays }), log),
+  ];
 }

@@ -4,6 +4,7 @@ import { CodedError } from '../platform/errors.ts';
 import { amountRule, balanceMax, formatAmount, parseAmount } from '../platform/money.ts';
 import { cursorRefused, cutPage, keyInCursor, pageSizeDefault } from '../platform/paging.ts';
 import { viewAccount, viewEntry } from './account.ts';
+import { listEntries } from './account-store.ts';
 import { createAccount, findAccount } from './accounts.ts';
 import {
   accountIdSchema,
@@ -14,7 +15,6 @@ import {
   topUpSchema,
   topupSchema,
 } from './http-schemas.ts';
-import { listEntries } from './store.ts';
 import type { TopUps } from './top-up.ts';
 
 interface UserParams {

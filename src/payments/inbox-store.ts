@@ -1,7 +1,7 @@
 import { messageId, type PaymentRequested } from '../messaging/messages.ts';
-import type { Statement, Transaction } from '../platform/database.ts';
+import type { Queryable, Statement, Transaction } from '../platform/database.ts';
+import { jsonRows } from '../platform/json-rows.ts';
 import type { PaymentRequest } from './decisions.ts';
-import { toJson } from './store.ts';
 
 /** The transactional inbox: the table payments.inbox and all SQL on it. */
 
@@ -53,7 +53,9 @@ export async function receiveRequests(
     job_id: jobId,
     deliveries,
   }));
-  const stored = await tx.query<{ message_id: string; deliveries: number }>(receiveStatement, [toJson(rows)]);
+  const stored = await tx.query<{ message_id: string; deliveries: number }>(receiveStatement, [
+    jsonRows(rows),
+  ]);
   return new Map(stored.map(({ message_id, deliveries }) => [message_id, deliveries]));
 }
 
@@ -97,4 +99,37 @@ const markProcessedStatement: Statement = {
 /** Marks claimed requests as processed. */
 export async function markProcessed(tx: Transaction, requests: readonly InboxRequest[]): Promise<void> {
   await tx.query(markProcessedStatement, [requests.map((request) => request.messageId)]);
+}
+
+// SKIP LOCKED: a message that comes again at this moment keeps its row, and pruning waits for nobody.
+const pruneStatement: Statement = {
+  name: 'inbox_prune',
+  text: `
+    with examined as materialized (
+      select message_id from payments.inbox
+       where message_id > $1 and message_id < $2 order by message_id limit $4
+    ), due as materialized (
+      select message_id from payments.inbox
+       where message_id in (select message_id from examined)
+         and processed_at < now() - interval '1 second' * $3::int
+         for update skip locked
+    ), pruned as (
+      delete from payments.inbox using due where inbox.message_id = due.message_id returning inbox.message_id
+    )
+    select (select count(*)::int from examined) as examined, (select count(*)::int from pruned) as pruned,
+           (select message_id from examined order by message_id desc limit 1) as last`,
+};
+
+/** Deletes the processed rows that are old enough among the next `limit` by message id, in one statement. */
+export async function pruneInbox(
+  db: Queryable,
+  walk: { after: string; before: string; olderThanSeconds: number; limit: number },
+): Promise<{ examined: number; pruned: number; last: string | null }> {
+  const [row] = await db.query<{ examined: number; pruned: number; last: string | null }>(pruneStatement, [
+    walk.after,
+    walk.before,
+    walk.olderThanSeconds,
+    walk.limit,
+  ]);
+  return row ?? { examined: 0, pruned: 0, last: null };
 }

@@ -3,9 +3,10 @@ import { toCloudEvent } from '../messaging/messages.ts';
 import type { Outbox } from '../messaging/outbox.ts';
 import type { Database, Transaction } from '../platform/database.ts';
 import { isUniqueViolation } from '../platform/postgres-errors.ts';
+import { lockFreeAccounts, writeMovements } from './account-store.ts';
+import { findDecisions, insertDecisions } from './decision-store.ts';
 import { decide } from './decisions.ts';
 import { claimRequests, type InboxRequest, markProcessed } from './inbox-store.ts';
-import { findDecisions, insertDecisions, lockFreeAccounts, writeMovements } from './store.ts';
 
 /** Requests decided in one transaction. */
 export const processedMax = 1_000;

@@ -4,15 +4,8 @@ import { CodedError } from '../platform/errors.ts';
 import { GroupCommit } from '../platform/group-commit.ts';
 import { isLockTimeout } from '../platform/postgres-errors.ts';
 import { type Account, credit, type NewEntry } from './account.ts';
-import {
-  type FreeAccounts,
-  findTopups,
-  insertTopups,
-  lockAccounts,
-  lockFreeAccounts,
-  type Topup,
-  writeMovements,
-} from './store.ts';
+import { type FreeAccounts, lockAccounts, lockFreeAccounts, writeMovements } from './account-store.ts';
+import { findTopups, insertTopups, type Topup } from './topup-store.ts';
 
 const batchSizeMax = 500;
 const waitingMax = 4_000;

@@ -2,10 +2,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CodedError, type FieldError } from './errors.ts';
 import { type LogLevel, logLevels } from './logging.ts';
+import type { RetentionSettings } from './retention.ts';
 
 /** Which databases there are. */
 export const databaseNames = ['orders', 'payments', 'broker'] as const;
 export type DatabaseName = (typeof databaseNames)[number];
+
+const minutesPerDay = 1_440;
 
 /** Everything the environment says, checked. Ports in `0..65535`, where 0 is "any free one". */
 export interface Config {
@@ -22,6 +25,7 @@ export interface Config {
   /** The gateway's upstreams. */
   ordersUrls: string[];
   paymentsUrls: string[];
+  retention: RetentionSettings;
   logLevel: LogLevel;
 }
 
@@ -42,6 +46,9 @@ export const environmentVariables = {
   ORDERS_URL: "the gateway's upstreams for orders, comma-separated (default: http://127.0.0.1:ORDERS_PORT)",
   PAYMENTS_URL:
     "the gateway's upstreams for payments, comma-separated (default: http://127.0.0.1:PAYMENTS_PORT)",
+  TILLBOX_INBOX_RETENTION_DAYS: 'how long processed payment requests stay in the inbox (default: 7)',
+  TILLBOX_IDEMPOTENCY_RETENTION_DAYS:
+    'how long an idempotency key replays the first answer; later it is new (default: 30)',
   TILLBOX_LOG_LEVEL: `one of ${logLevels.join(', ')} (default: info)`,
   NO_COLOR: 'set to anything: no colour',
 } as const;
@@ -61,6 +68,15 @@ export function readConfig(environment: Environment): Config {
     const value = text(name) ?? String(otherwise);
     const number = /^\d{1,5}$/.test(value) ? Number(value) : 65_536;
     if (number > 65_535) refuse(name, `must be a port from 0 to 65535, not "${value}"`);
+    return number;
+  };
+  const days = (name: EnvironmentVariable, otherwise: number): number => {
+    const value = text(name) ?? String(otherwise);
+    const number = /^\d{1,4}(\.\d{1,6})?$/.test(value) ? Number(value) : 0;
+    // Less than a minute is a mistake: requests under way would lose their keys.
+    if (number > 3_650 || number * minutesPerDay < 1) {
+      refuse(name, `must be a number of days from a minute (0.0007) to 3650, not "${value}"`);
+    }
     return number;
   };
   const httpUrl = (name: EnvironmentVariable, value: string): string => {
@@ -106,6 +122,10 @@ export function readConfig(environment: Environment): Config {
     paymentsPort,
     ordersUrls: urls('ORDERS_URL', `http://127.0.0.1:${ordersPort}`),
     paymentsUrls: urls('PAYMENTS_URL', `http://127.0.0.1:${paymentsPort}`),
+    retention: {
+      inboxRetentionDays: days('TILLBOX_INBOX_RETENTION_DAYS', 7),
+      idempotencyRetentionDays: days('TILLBOX_IDEMPOTENCY_RETENTION_DAYS', 30),
+    },
     logLevel: level as LogLevel,
   };
   if (errors.length > 0) {

@@ -35,7 +35,7 @@ export async function serve(
   if (urls === undefined) return;
   const create = service === 'orders' ? createOrdersDaemon : createPaymentsDaemon;
   const port = service === 'orders' ? config.ordersPort : config.paymentsPort;
-  const started = create({ ...urls, host: serviceHost, port, log });
+  const started = create({ ...urls, host: serviceHost, port, retention: config.retention, log });
   daemon = started;
   await started.start();
 }

@@ -1,21 +1,18 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, databaseNames, givenDatabaseUrls } from '../platform/config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../platform/embedded-postgres.ts';
 import { CodedError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
 import { createEphemeralDatabases } from './ephemeral-databases.ts';
+import { Fleet } from './fleet.ts';
 import { type DatabaseUrls, migrate } from './migrate.ts';
-import { reservePort } from './ports.ts';
 import { releaseLock, takeLock } from './process-lock.ts';
 import { roleUrl } from './roles.ts';
 import { type Runtime, removeRuntime, writeRuntime } from './runtime-file.ts';
-import { type ProcessEvents, SupervisedProcess } from './supervised-process.ts';
+import type { ProcessEvents } from './supervised-process.ts';
 
-const readyMsMax = 60_000;
-const readyPollMs = 30;
 /** How soon an embedded server that died is noticed. */
 const postgresPollMs = 500;
 
@@ -38,10 +35,10 @@ export interface SystemSettings {
  */
 export class System {
   readonly #settings: SystemSettings;
-  readonly #processes: SupervisedProcess[] = [];
   /** Undone in reverse order. */
   readonly #undo: (() => Promise<void>)[] = [];
-  #runtime: Runtime | undefined;
+  #fleet: Fleet | undefined;
+  #databases: Pick<Runtime, 'databases' | 'embedded' | 'dataFolder'> | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(settings: SystemSettings) {
@@ -59,9 +56,7 @@ export class System {
     }
     this.#undo.push(async () => releaseLock(config.home));
     try {
-      this.#runtime = await this.#startAll();
-      this.#writeRuntime();
-      return this.#runtime;
+      return await this.#startAll();
     } catch (error) {
       await this.stop();
       throw error;
@@ -69,11 +64,25 @@ export class System {
   }
 
   async #startAll(): Promise<Runtime> {
-    const { databases, embedded, dataFolder } = await this.#startDatabases();
-    await migrate(databases, this.#settings.log);
-    const runtime = { ...(await this.#startDaemons(databases)), databases, embedded, dataFolder };
-    await this.#untilReady(runtime.gateway.url);
-    return runtime;
+    const { config, instances, environment, events, log } = this.#settings;
+    this.#databases = await this.#startDatabases();
+    const { databases } = this.#databases;
+    await migrate(databases, log);
+    const logins: DatabaseUrls = {
+      orders: await roleUrl(databases.orders, 'orders', log),
+      payments: await roleUrl(databases.payments, 'payments', log),
+      broker: await roleUrl(databases.broker, 'broker', log),
+    };
+    const started = (name: string, pid: number) => {
+      events.started(name, pid);
+      this.#writeRuntime();
+    };
+    const fleet = new Fleet({ config, instances, logins, environment, events: { ...events, started } });
+    this.#undo.push(() => fleet.stop());
+    await fleet.start();
+    this.#fleet = fleet;
+    this.#writeRuntime();
+    return this.#runtime(fleet, this.#databases);
   }
 
   async #startDatabases(): Promise<Pick<Runtime, 'databases' | 'embedded' | 'dataFolder'>> {
@@ -111,115 +120,22 @@ export class System {
     return keeper;
   }
 
-  async #startDaemons(databases: DatabaseUrls) {
-    const { config, instances, log } = this.#settings;
-    const urls: DatabaseUrls = {
-      orders: await roleUrl(databases.orders, 'orders', log),
-      payments: await roleUrl(databases.payments, 'payments', log),
-      broker: await roleUrl(databases.broker, 'broker', log),
-    };
-    const services = {
-      orders: await this.#startService('orders', instances.orders, config.ordersPort, urls),
-      payments: await this.#startService('payments', instances.payments, config.paymentsPort, urls),
-    };
-    const { gatewayHost } = config;
-    const port = await reservePort(gatewayHost, config.gatewayPort, 'GATEWAY_PORT');
-    const gateway = this.#startProcess('gateway', ['serve', 'gateway'], {
-      GATEWAY_HOST: gatewayHost,
-      GATEWAY_PORT: String(port),
-      ORDERS_URL: services.orders.map(({ url }) => url).join(','),
-      PAYMENTS_URL: services.payments.map(({ url }) => url).join(','),
-    });
-    const host = gatewayHost.includes(':') ? `[${gatewayHost}]` : gatewayHost;
-    return {
-      pid: process.pid,
-      ephemeral: this.#settings.ephemeral,
-      gateway: { url: `http://${host}:${port}`, pid: gateway.pid ?? 0 },
-      ...services,
-    };
-  }
-
-  /** Starts the instances of a service, each with nothing but its own role's URLs. */
-  async #startService(service: 'orders' | 'payments', count: number, firstPort: number, urls: DatabaseUrls) {
-    const variable = service.toUpperCase();
-    const started: { url: string; pid: number }[] = [];
-    for (let index = 0; index < count; index += 1) {
-      const wanted = firstPort === 0 ? 0 : firstPort + index;
-      const port = await reservePort('127.0.0.1', wanted, `${variable}_PORT`);
-      const name = count === 1 ? service : `${service}-${index + 1}`;
-      const { pid } = this.#startProcess(name, ['serve', service], {
-        [`${variable}_DATABASE_URL`]: urls[service],
-        BROKER_DATABASE_URL: urls.broker,
-        [`${variable}_PORT`]: String(port),
-      });
-      started.push({ url: `http://127.0.0.1:${port}`, pid: pid ?? 0 });
-    }
-    return started;
-  }
-
-  #startProcess(name: string, args: string[], own: Record<string, string>): SupervisedProcess {
-    const { config, environment, events } = this.#settings;
-    const daemon = new SupervisedProcess({
-      name,
-      arguments: args,
-      environment: {
-        ...inherited(environment),
-        TILLBOX_HOME: config.home,
-        TILLBOX_LOG_LEVEL: config.logLevel,
-        ...own,
-      },
-      events: { ...events, started: (...told) => this.#onStarted(...told) },
-    });
-    this.#processes.push(daemon);
-    daemon.start();
-    return daemon;
-  }
-
-  #onStarted(name: string, pid: number): void {
-    this.#settings.events.started(name, pid);
-    if (this.#runtime === undefined) return;
-    const started = this.#processes.filter((daemon) => daemon.name === name);
-    if (started.length > 0) this.#writeRuntime();
-  }
-
   /** The runtime file names the processes there are now; one that died has another pid. */
   #writeRuntime(): void {
-    if (this.#runtime === undefined || this.#stopped !== undefined) return;
-    const pids = new Map(this.#processes.map(({ name, pid }) => [name, pid ?? 0]));
-    const withPids = (service: 'orders' | 'payments', list: Runtime['orders']) =>
-      list.map(({ url }, index) => ({
-        url,
-        pid: pids.get(service) ?? pids.get(`${service}-${index + 1}`) ?? 0,
-      }));
-    this.#runtime = {
-      ...this.#runtime,
-      gateway: { ...this.#runtime.gateway, pid: pids.get('gateway') ?? 0 },
-      orders: withPids('orders', this.#runtime.orders),
-      payments: withPids('payments', this.#runtime.payments),
-    };
-    writeRuntime(this.#settings.config.home, this.#runtime);
+    if (this.#fleet === undefined || this.#databases === undefined || this.#stopped !== undefined) return;
+    writeRuntime(this.#settings.config.home, this.#runtime(this.#fleet, this.#databases));
   }
 
-  /** Resolves when every instance is ready. */
-  async #untilReady(gatewayUrl: string): Promise<void> {
-    const deadline = performance.now() + readyMsMax;
-    while (performance.now() < deadline) {
-      if (this.#stopped !== undefined) throw new CodedError('conflict', 'Stopped before it was ready.');
-      if (await allReady(gatewayUrl)) return;
-      await sleep(readyPollMs);
-    }
-    const lines = this.#processes.flatMap(({ name, lastLines }) =>
-      lastLines.slice(-3).map((line) => `${name}: ${line}`),
-    );
-    throw new CodedError('unavailable', `The daemons did not become ready in a minute.\n${lines.join('\n')}`);
+  #runtime(fleet: Fleet, databases: Pick<Runtime, 'databases' | 'embedded' | 'dataFolder'>): Runtime {
+    return { pid: process.pid, ephemeral: this.#settings.ephemeral, ...fleet.describe(), ...databases };
   }
 
   /** The daemons there are now. */
   get processes(): { name: string; pid: number }[] {
-    return this.#processes.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+    return this.#fleet?.processes ?? [];
   }
 
-  /** Stops everything, from the outside in. May be called twice, or before start. */
+  /** Stops everything, in the reverse order of the start. May be called twice, or before start. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stopAll();
     return this.#stopped;
@@ -227,38 +143,8 @@ export class System {
 
   async #stopAll(): Promise<void> {
     removeRuntime(this.#settings.config.home);
-    const gateway = this.#processes.filter(({ name }) => name === 'gateway');
-    const services = this.#processes.filter(({ name }) => name !== 'gateway');
-    for (const group of [gateway, services]) await Promise.all(group.map((daemon) => daemon.stop()));
     for (const undo of this.#undo.reverse()) {
       await undo().catch((error: unknown) => this.#settings.log.error({ err: error }, 'stopping failed'));
     }
   }
-}
-
-async function allReady(gatewayUrl: string): Promise<boolean> {
-  try {
-    const answer = await fetch(`${gatewayUrl}/readyz`, { signal: AbortSignal.timeout(5_000) });
-    const { orders, payments } = (await answer.json()) as Record<'orders' | 'payments', { ready: boolean }[]>;
-    return [...orders, ...payments].every(({ ready }) => ready);
-  } catch {
-    return false;
-  }
-}
-
-/** What every program expects of its environment. No URL, no secret. */
-function inherited(environment: SystemSettings['environment']): Record<string, string> {
-  const names = [
-    'PATH',
-    'HOME',
-    'USER',
-    'LANG',
-    'LC_ALL',
-    'TZ',
-    'TMPDIR',
-    'NODE_EXTRA_CA_CERTS',
-    'PGSSLMODE',
-    'PGSSLROOTCERT',
-  ];
-  return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
 }

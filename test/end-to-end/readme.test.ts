@@ -83,14 +83,37 @@ describe('README', () => {
 
   it('records a first session that goes like this', async function () {
     this.timeout(60_000);
-    const [session = ''] = blocks('console');
-    const steps = recorded(session);
+    const steps = recorded(blocks('console')[0] ?? '');
     expect(steps.length).to.be.greaterThan(8);
-    for (const { command, output } of steps) {
+    await replay(steps, async (command) => {
       if (command === 'tillbox down') await tryCurl();
+    });
+  });
+
+  it('records an audit that finds nothing', async function () {
+    this.timeout(60_000);
+    const steps = recorded(blocks('console')[1] ?? '');
+    expect(steps.map(({ command }) => command)).to.include('tillbox audit --wait 30');
+    await replay(steps);
+  });
+
+  it('shows a chaos run that passes', async function () {
+    this.timeout(120_000);
+    // The first of the two; the other takes ten minutes.
+    const [command = ''] = blockWith('tillbox chaos').split('\n');
+    expect(await run(command, embedded)).to.contain('PASS');
+  });
+
+  /** Runs every command of a session and compares what it prints with the record. */
+  async function replay(
+    steps: readonly { command: string; output: string }[],
+    before: (command: string) => Promise<void> = async () => {},
+  ): Promise<void> {
+    for (const { command, output } of steps) {
+      await before(command);
       expect(withoutAccidents(await run(command, embedded)), command).to.equal(withoutAccidents(output));
     }
-  });
+  }
 
   /** The HTTP example, while the session's system runs. */
   async function tryCurl(): Promise<void> {

@@ -1,6 +1,10 @@
-import { stopTestServer } from './test-server.ts';
+import { startTestServerForAll, stopTestServer } from './test-server.ts';
 
-/** The server that component tests share is started by the first that needs it, and stopped here. */
+/** In a parallel run the server is started once, for all its processes; else by the first test that needs it. */
+export async function mochaGlobalSetup(): Promise<void> {
+  if (process.argv.includes('--parallel')) await startTestServerForAll();
+}
+
 export async function mochaGlobalTeardown(): Promise<void> {
   await stopTestServer();
 }

@@ -1,40 +1,54 @@
 import { databaseNames, givenDatabaseUrls, readConfig } from '../../src/platform/config.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres.ts';
 import { createLogger } from '../../src/platform/logging.ts';
 import { createEphemeralDatabases, type EphemeralDatabases } from '../../src/system/ephemeral-databases.ts';
 import { type DatabaseUrls, migrate } from '../../src/system/migrate.ts';
 
 export const silentLog = createLogger('test', process.env['TILLBOX_TEST_LOG'] ? 'debug' : 'silent');
 
+/** What tests need to know of the server of this run. */
 interface TestServer {
   /** Administrator URLs: all of one embedded server, or those the environment names. */
   urls: DatabaseUrls;
   /** A migrated database on each server, which every test file copies. */
-  template: EphemeralDatabases;
   templateName: string;
-  embedded: EmbeddedPostgres | undefined;
 }
 
+/** How the processes of a parallel run learn of the server that the first one started. */
+const handedOver = 'TILLBOX_TEST_SERVER';
+
 let server: Promise<TestServer> | undefined;
+const undo: (() => Promise<void>)[] = [];
 
 /** The server of this run: the one the environment names, else an embedded one without durability. */
 export function testServer(): Promise<TestServer> {
-  server ??= start();
+  const given = process.env[handedOver];
+  server ??= given === undefined ? start() : Promise.resolve(JSON.parse(given));
   return server;
 }
 
+/** Starts the server now and tells the processes that this one starts later. */
+export async function startTestServerForAll(): Promise<void> {
+  process.env[handedOver] = JSON.stringify(await testServer());
+}
+
 async function start(): Promise<TestServer> {
-  const given = givenDatabaseUrls(readConfig(process.env), databaseNames);
-  const embedded =
-    given === undefined
-      ? await startEmbeddedPostgres({ folder: '', ephemeral: true, fsync: false })
-      : undefined;
-  const url = embedded?.url ?? '';
-  const urls = given ?? { orders: url, payments: url, broker: url };
+  const urls = givenDatabaseUrls(readConfig(process.env), databaseNames) ?? (await startEmbedded());
   const template = await createEphemeralDatabases(urls, { prefix: 'tillbox_template' });
+  undo.push(() => template.drop());
   await migrate(template.urls, silentLog);
-  const templateName = new URL(template.urls.orders).pathname.slice(1);
-  return { urls, template, templateName, embedded };
+  return { urls, templateName: new URL(template.urls.orders).pathname.slice(1) };
+}
+
+async function startEmbedded(): Promise<DatabaseUrls> {
+  const { url, stop } = await startEmbeddedPostgres({
+    folder: '',
+    ephemeral: true,
+    fsync: false,
+    settings: { max_connections: '300' },
+  });
+  undo.push(stop);
+  return { orders: url, payments: url, broker: url };
 }
 
 /** Fresh databases, migrated, on the server of this run. */
@@ -50,8 +64,5 @@ export async function createEmptyDatabases(): Promise<EphemeralDatabases> {
 }
 
 export async function stopTestServer(): Promise<void> {
-  if (server === undefined) return;
-  const { template, embedded } = await server;
-  if (embedded === undefined) await template.drop();
-  else await embedded.stop();
+  for (const step of undo.splice(0).reverse()) await step();
 }

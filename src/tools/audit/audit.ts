@@ -1,7 +1,7 @@
 import { createLogger, type Logger } from '../../platform/logging.ts';
 import { formatAmount } from '../../platform/money.ts';
 import type { DatabaseUrls } from '../../system/migrate.ts';
-import { AuditDatabase } from './audit-database.ts';
+import { AuditDatabase, auditorUrls } from './audit-database.ts';
 import { checkBroker } from './broker-checks.ts';
 import { compare } from './compare.ts';
 import { checkDebits, type DecisionRow, decisionsByOrder } from './decision-checks.ts';
@@ -54,7 +54,8 @@ type Databases = Record<'orders' | 'payments' | 'broker', AuditDatabase>;
  */
 export async function audit(urls: DatabaseUrls, options: AuditOptions = {}): Promise<AuditReport> {
   const { waitMs = 0, stillMs = 30_000, log = createLogger('audit', 'silent'), signal } = options;
-  const databases = await openDatabases(urls, log);
+  const roleUrls = await auditorUrls(urls, log);
+  const databases = await openDatabases(roleUrls);
   const wait = waitMs > 0 ? new QuietWait({ waitMs, stillMs }) : undefined;
   const close = () => Promise.all(Object.values(databases).map((database) => database.close()));
   signal?.addEventListener('abort', close, { once: true });
@@ -62,7 +63,7 @@ export async function audit(urls: DatabaseUrls, options: AuditOptions = {}): Pro
     for (;;) {
       await wait?.untilQuiet(databases, signal);
       signal?.throwIfAborted();
-      const report = await auditOnce(databases, { urls, log, wait: wait?.isOver ? wait : undefined });
+      const report = await auditOnce(databases, { urls: roleUrls, wait: wait?.isOver ? wait : undefined });
       if (wait === undefined || wait.isOver || !report.ok || isQuiet(report.in_flight)) return report;
     }
   } catch (error) {
@@ -75,11 +76,11 @@ export async function audit(urls: DatabaseUrls, options: AuditOptions = {}): Pro
   }
 }
 
-async function openDatabases(urls: DatabaseUrls, log: Logger): Promise<Databases> {
+async function openDatabases(urls: DatabaseUrls): Promise<Databases> {
   const opened: Partial<Databases> = {};
   try {
     for (const name of ['orders', 'payments', 'broker'] as const) {
-      opened[name] = await AuditDatabase.open(name, urls[name], log);
+      opened[name] = await AuditDatabase.open(name, urls[name]);
     }
     return opened as Databases;
   } catch (error) {
@@ -91,7 +92,7 @@ async function openDatabases(urls: DatabaseUrls, log: Logger): Promise<Databases
 /** One audit. @param context.wait when a wait for quiet is over: what is not quiet now is judged */
 async function auditOnce(
   databases: Databases,
-  context: { urls: DatabaseUrls; log: Logger; wait: QuietWait | undefined },
+  context: { urls: DatabaseUrls; wait: QuietWait | undefined },
 ): Promise<AuditReport> {
   const { orders, payments, broker } = databases;
   const findings = new Findings();
@@ -141,9 +142,9 @@ async function readPayments(payments: AuditDatabase, findings: Findings) {
 async function compareAll(
   { orders, payments }: Databases,
   findings: Findings,
-  { urls, log }: { urls: DatabaseUrls; log: Logger },
+  { urls }: { urls: DatabaseUrls },
 ): Promise<{ decisions: number; paidLater: bigint }> {
-  const secondLook = new SecondLook(urls, findings, log);
+  const secondLook = new SecondLook(urls, findings);
   try {
     const decisions = await compare(
       {

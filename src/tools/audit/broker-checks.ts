@@ -1,12 +1,12 @@
-import { deadLetterQueueOf } from '../../messaging/dead-letters.ts';
-import type { Queue } from '../../messaging/messages.ts';
+import { deadLetterQueues } from '../../messaging/dead-letters.ts';
 import type { Statement } from '../../platform/database.ts';
 import type { AuditDatabase, TextRow } from './audit-database.ts';
 import type { Findings } from './findings.ts';
 
 /** The invariants that the broker holds when all is quiet. */
 
-const queues: Queue[] = ['payment-requests', 'payment-results'];
+const queues = deadLetterQueues.map(({ queue }) => queue);
+const queuesOfDeadLetters = deadLetterQueues.map(({ name }) => name);
 /** Expired leases are taken back in passes of two seconds. */
 const graceSeconds = 5;
 /** A message may be anything: this much of what it says is shown. */
@@ -53,7 +53,7 @@ async function checkDeadLetters(broker: AuditDatabase, findings: Findings): Prom
     reason: string | null;
     detail: string | null;
   }
-  for await (const rows of broker.pages<Row>(deadLettersStatement, [queues.map(deadLetterQueueOf)])) {
+  for await (const rows of broker.pages<Row>(deadLettersStatement, [queuesOfDeadLetters])) {
     for (const row of rows) {
       const reason = shown(row.reason) ?? 'no reason given';
       const invariant = contradictions.has(reason) ? 'no-contradiction' : 'dead-letters-acknowledged';

@@ -58,11 +58,16 @@ const inboxStatement: Statement = {
 const queueStatement: Statement = {
   name: 'audit_queue',
   text: `
+    with jobs as (
+      select id, created_on, data from broker.job
+       where name = $1 and state in ('created', 'retry', 'active')
+    ), oldest as (
+      select id, data -> 'messages' -> 0 ->> 'subject' as order_id from jobs order by created_on, id limit 1
+    )
     select coalesce(sum(case when jsonb_typeof(data -> 'messages') = 'array'
                              then jsonb_array_length(data -> 'messages') else 1 end), 0) as count,
-           (array_agg(id order by created_on, id))[1] as oldest,
-           (array_agg(data -> 'messages' -> 0 ->> 'subject' order by created_on, id))[1] as order_id
-      from broker.job where name = $1 and state in ('created', 'retry', 'active')`,
+           (select id from oldest) as oldest, (select order_id from oldest) as order_id
+      from jobs`,
 };
 
 async function atStep(database: AuditDatabase, statement: Statement, values: unknown[] = []) {

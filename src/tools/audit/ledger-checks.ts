@@ -89,13 +89,12 @@ async function checkEntries(payments: AuditDatabase, findings: Findings): Promis
       if (BigInt(seq) !== BigInt(seq_before) + 1n) {
         const before = seq_before === '0' ? 'the beginning' : `entry ${seq_before}`;
         findings.add('entries-without-hole', user_id, `entry ${seq} follows ${before}`);
+      } else if (BigInt(balance) !== BigInt(balance_before) + BigInt(amount)) {
+        const detail = `entry ${seq} of ${money(amount)} makes ${money(balance_before)} into ${money(balance)}`;
+        findings.add('entry-follows-entry', user_id, detail);
       }
       if (BigInt(balance) < 0n) {
         findings.add('balance-never-negative', user_id, `balance ${money(balance)} after entry ${seq}`);
-      }
-      if (BigInt(balance) !== BigInt(balance_before) + BigInt(amount)) {
-        const detail = `entry ${seq} of ${money(amount)} makes ${money(balance_before)} into ${money(balance)}`;
-        findings.add('entry-follows-entry', user_id, detail);
       }
     }
   }

@@ -1,4 +1,3 @@
-import type { Logger } from '../../platform/logging.ts';
 import type { DatabaseUrls } from '../../system/migrate.ts';
 import { AuditDatabase } from './audit-database.ts';
 import { addJudged, type Pair } from './compare.ts';
@@ -16,17 +15,16 @@ const batchSize = 1_000;
  */
 export class SecondLook {
   readonly #urls: DatabaseUrls;
-  readonly #log: Logger;
   readonly #findings: Findings;
   #databases: Promise<{ orders: AuditDatabase; payments: AuditDatabase }> | undefined;
   #pairs: Pair[] = [];
   /** Sum of the paid decisions about orders that came after the snapshot of orders, in minor units. */
   paidLater = 0n;
 
-  constructor(urls: DatabaseUrls, findings: Findings, log: Logger) {
+  /** @param urls of the auditor */
+  constructor(urls: DatabaseUrls, findings: Findings) {
     this.#urls = urls;
     this.#findings = findings;
-    this.#log = log;
   }
 
   async add(pair: Pair): Promise<void> {
@@ -64,8 +62,8 @@ export class SecondLook {
   }
 
   async #open() {
-    const orders = await AuditDatabase.open('orders', this.#urls.orders, this.#log);
-    const payments = await AuditDatabase.open('payments', this.#urls.payments, this.#log);
+    const orders = await AuditDatabase.open('orders', this.#urls.orders);
+    const payments = await AuditDatabase.open('payments', this.#urls.payments);
     return { orders, payments };
   }
 

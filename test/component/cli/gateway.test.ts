@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Gateway } from '../../../src/cli/gateway.ts';
+import { Gateway } from '../../../src/cli/gateway/gateway.ts';
 import type { CodedError } from '../../../src/platform/errors.ts';
 import {
   cut,

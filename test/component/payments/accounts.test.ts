@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
+import { listEntries } from '../../../src/payments/account-store.ts';
 import { createAccount, findAccount } from '../../../src/payments/accounts.ts';
-import { listEntries } from '../../../src/payments/store.ts';
 import { type ToppedUp, TopUps } from '../../../src/payments/top-up.ts';
 import type { Database, Transaction } from '../../../src/platform/database.ts';
 import { CodedError } from '../../../src/platform/errors.ts';

@@ -127,7 +127,7 @@ describe('system: migrate', () => {
     this.timeout(20_000);
     const { urls } = await emptyDatabases();
     await migrate(urls, silentLog);
-    const root = fileURLToPath(new URL('../../../', import.meta.url));
+    const root = fileURLToPath(new URL('../../..', import.meta.url));
     const knex = fileURLToPath(new URL('../../../node_modules/knex/bin/cli.js', import.meta.url));
     const args = ['--import', 'tsx', knex, '--env', 'payments', 'migrate:status'];
     const env = { ...process.env, DATABASE_URL: urls.payments, NO_COLOR: '1' };

@@ -231,17 +231,20 @@ describe('tools: dead letters', () => {
     );
     await redrive((await listed()).map(({ id }) => id));
     const receiver = new Broker({ url: databases.urls.broker, name: 'payments', log: silentLog });
-    await receiver.start();
-    await receiver.receive('payment-requests', async (deliveries) => {
-      await receiveDeliveries(databases.payments, databases.paymentsOutbox, deliveries);
-    });
-    await eventually(async () => {
-      const rows = await databases.sql('payments', 'select from payments.inbox where order_id = $1', [
-        event.subject,
-      ]);
-      expect(rows).to.have.length(1);
-    });
-    await receiver.stop();
+    try {
+      await receiver.start();
+      await receiver.receive('payment-requests', async (deliveries) => {
+        await receiveDeliveries(databases.payments, databases.paymentsOutbox, deliveries);
+      });
+      await eventually(async () => {
+        const rows = await databases.sql('payments', 'select from payments.inbox where order_id = $1', [
+          event.subject,
+        ]);
+        expect(rows).to.have.length(1);
+      });
+    } finally {
+      await receiver.stop();
+    }
   });
 
   function request() {

@@ -9,7 +9,7 @@ import {
   userArgument,
 } from '../../../src/cli/arguments.ts';
 import { waitArgument } from '../../../src/cli/create-order.ts';
-import { limitArgument } from '../../../src/cli/pages.ts';
+import { limitArgument } from '../../../src/cli/gateway/pages.ts';
 import { CodedError } from '../../../src/platform/errors.ts';
 
 describe('an argument', () => {

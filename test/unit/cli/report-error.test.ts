@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { exitCodes } from '../../../src/cli/exit-codes.ts';
-import { GatewayProblem } from '../../../src/cli/gateway-problem.ts';
+import { GatewayProblem } from '../../../src/cli/gateway/gateway-problem.ts';
 import { ExitWith, reportError } from '../../../src/cli/report-error.ts';
 import { CodedError, type ErrorCode, errorCatalogue } from '../../../src/platform/errors.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type Column, formatFields, formatTable } from '../../../src/cli/table.ts';
+import { type Column, formatFields, formatTable } from '../../../src/cli/terminal/table.ts';
 import { formatAmount } from '../../../src/platform/money.ts';
 
 interface Row {

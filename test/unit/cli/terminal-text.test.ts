@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { visible, visibleJson } from '../../../src/cli/terminal-text.ts';
+import { visible, visibleJson } from '../../../src/cli/terminal/terminal-text.ts';
 
 const deceptive = [
   ...['\0', '\n', '\r', '\t', '\u001b', '\u007f', '\u0085', '\u009b'],

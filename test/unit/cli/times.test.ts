@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { formatElapsed, formatLocalTime, formatShortTime } from '../../../src/cli/times.ts';
+import { formatElapsed, formatLocalTime, formatShortTime } from '../../../src/cli/terminal/times.ts';
 
 describe('times for people', () => {
   const local = (...parts: [number, number, number, number, number, number]) =>

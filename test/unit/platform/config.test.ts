@@ -16,6 +16,7 @@ describe('configuration', () => {
       paymentsPort: 7440,
       ordersUrls: ['http://127.0.0.1:7430'],
       paymentsUrls: ['http://127.0.0.1:7440'],
+      retention: { inboxRetentionDays: 7, idempotencyRetentionDays: 30 },
       logLevel: 'info',
     });
   });
@@ -60,6 +61,8 @@ describe('configuration', () => {
       PAYMENTS_PORT: '7e3',
       ORDERS_URL: 'http://127.0.0.1:1,,ftp://x',
       PAYMENTS_URL: '127.0.0.1:7440',
+      TILLBOX_INBOX_RETENTION_DAYS: '0.0001',
+      TILLBOX_IDEMPOTENCY_RETENTION_DAYS: '30d',
       TILLBOX_LOG_LEVEL: 'loud',
     };
     const error = await refusal('usage', () => readConfig(wrong));

@@ -1,4 +1,4 @@
-import type { QueuesDocument, QueueView } from '../tools/queues.ts';
+import type { QueuesDocument, QueueView } from '../../tools/queues.ts';
 import { formatTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { formatAge, formatLocalTime } from './times.ts';
@@ -32,7 +32,8 @@ export function formatQueues({ at, queues, dead_letters }: QueuesDocument, termi
     ],
     { paint, columns },
   );
+  const noun = dead_letters === 1 ? 'dead letter' : 'dead letters';
   const letters =
-    dead_letters === 0 ? 'No dead letters.' : `${dead_letters} dead letters: tillbox dead-letters list`;
+    dead_letters === 0 ? 'No dead letters.' : `${dead_letters} ${noun}: tillbox dead-letters list`;
   return `${table}\n${paint.faint(`${formatLocalTime(at)}  ${letters}`)}`;
 }

@@ -1,4 +1,4 @@
-import type { OrderView } from '../orders/order.ts';
+import type { OrderView } from '../../orders/order.ts';
 import { type Paint, paintStatus } from './paint.ts';
 import { formatFields } from './table.ts';
 import { visible } from './terminal-text.ts';

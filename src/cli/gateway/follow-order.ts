@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { OrderView } from '../orders/order.ts';
-import { CodedError } from '../platform/errors.ts';
+import type { OrderView } from '../../orders/order.ts';
+import { CodedError } from '../../platform/errors.ts';
 import type { Gateway } from './gateway.ts';
 import { orderEvents } from './order-events.ts';
 

@@ -1,4 +1,4 @@
-import type { Argument } from './arguments.ts';
+import type { Argument } from '../arguments.ts';
 import type { Gateway } from './gateway.ts';
 
 /** Rows a list command prints when the user does not say. */

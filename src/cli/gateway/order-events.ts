@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { OrderView } from '../orders/order.ts';
+import type { OrderView } from '../../orders/order.ts';
 import { exchange } from './http-exchange.ts';
 
 /** The gateway writes the first event at once: a stream without one is being held back on its way. */

@@ -1,5 +1,5 @@
-import type { Config } from '../platform/config.ts';
-import { readRuntime } from '../system/runtime-file.ts';
+import type { Config } from '../../platform/config.ts';
+import { readRuntime } from '../../system/runtime-file.ts';
 
 /** The gateway to talk to: TILLBOX_URL, else that of the running system, else the default address. */
 export function gatewayUrl(config: Pick<Config, 'url' | 'home' | 'gatewayHost' | 'gatewayPort'>): string {
@@ -17,6 +17,6 @@ function urlOfRunningSystem(home: string): string | undefined {
 
 /** Whether the gateway at `url` is one of a system that runs here: then it is started again if it is away. */
 export async function isSupervised(url: string, home: string): Promise<boolean> {
-  const { isRunning, ownerOfLock } = await import('../system/process-lock.ts');
+  const { isRunning, ownerOfLock } = await import('../../system/process-lock.ts');
   return urlOfRunningSystem(home) === url && isRunning(ownerOfLock(home));
 }

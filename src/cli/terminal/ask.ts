@@ -1,5 +1,5 @@
 import inquirer from 'inquirer';
-import type { Argument } from './arguments.ts';
+import type { Argument } from '../arguments.ts';
 
 /** Asks a person for an argument until it keeps its rule. Questions go to stderr: stdout is for results. */
 export async function ask(argument: Argument<unknown>, options: { colour: boolean }): Promise<string> {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { CodedError } from '../platform/errors.ts';
+import { CodedError } from '../../platform/errors.ts';
 import { type Failure, tryOnce } from './gateway-request.ts';
 import type { GatewayRequest } from './http-exchange.ts';
 

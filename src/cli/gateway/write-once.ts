@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { CodedError } from '../platform/errors.ts';
-import { idempotencyKeyArgument, readArgument } from './arguments.ts';
+import { CodedError } from '../../platform/errors.ts';
+import { idempotencyKeyArgument, readArgument } from '../arguments.ts';
 import type { Client } from './client.ts';
 import { PendingWrites } from './pending-writes.ts';
 

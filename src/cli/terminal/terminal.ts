@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { TillboxCommand } from './command.ts';
+import type { TillboxCommand } from '../command.ts';
 import { colouredPaint, type Paint, plainPaint } from './paint.ts';
 import { visible, visibleJson } from './terminal-text.ts';
 

@@ -1,8 +1,8 @@
-import { type Config, readConfig } from '../platform/config.ts';
-import type { TillboxCommand } from './command.ts';
+import { type Config, readConfig } from '../../platform/config.ts';
+import type { TillboxCommand } from '../command.ts';
+import { openTerminal, type Terminal } from '../terminal/terminal.ts';
 import { Gateway } from './gateway.ts';
 import { gatewayUrl, isSupervised } from './gateway-url.ts';
-import { openTerminal, type Terminal } from './terminal.ts';
 
 /** What a command that talks to the gateway works with. */
 export interface Client {

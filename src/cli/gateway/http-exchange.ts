@@ -1,5 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { CodedError } from '../platform/errors.ts';
+import { CodedError } from '../../platform/errors.ts';
 
 /** One request to the gateway. */
 export interface GatewayRequest {

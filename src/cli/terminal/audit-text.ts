@@ -1,5 +1,5 @@
-import type { AuditReport } from '../tools/audit/audit.ts';
-import { type Invariant, invariants, type Violation } from '../tools/audit/findings.ts';
+import type { AuditReport } from '../../tools/audit/audit.ts';
+import { type Invariant, invariants, type Violation } from '../../tools/audit/findings.ts';
 import { formatTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { visible } from './terminal-text.ts';

@@ -1,4 +1,4 @@
-import { CodedError, type ErrorCode, errorCatalogue } from '../platform/errors.ts';
+import { CodedError, type ErrorCode, errorCatalogue } from '../../platform/errors.ts';
 
 /** A problem document as the gateway answers it. Nothing in it is certain but that it is an object. */
 export interface ProblemDocument {

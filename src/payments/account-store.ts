@@ -1,13 +1,8 @@
 import type { Queryable, Statement, Transaction } from '../platform/database.ts';
+import { jsonRows } from '../platform/json-rows.ts';
 import type { Account, Entry, NewEntry } from './account.ts';
-import type { Decision } from './decisions.ts';
 
-/** The SQL of accounts, ledger and decisions; that of the inbox is in inbox-store.ts. */
-
-/** Numbers beyond 2^53 must reach Postgres whole: in JSON they are strings. */
-export function toJson(rows: readonly object[]): string {
-  return JSON.stringify(rows, (_key, value) => (typeof value === 'bigint' ? value.toString() : value));
-}
+/** The SQL of accounts and their ledger. */
 
 const insertAccountStatement: Statement = {
   name: 'accounts_insert',
@@ -25,6 +20,39 @@ export async function insertAccount(
   const values = [userId, idempotencyKey ?? null];
   const [row] = await db.query<{ created_at: Date }>(insertAccountStatement, values);
   return row?.created_at;
+}
+
+// In the order of keys, by their unique index. SKIP LOCKED: a hot account is taken later; whoever locks
+// accounts in the order of user ids is never waited for, so there is no deadlock.
+const pruneAccountKeysStatement: Statement = {
+  name: 'accounts_prune_keys',
+  text: `
+    with examined as materialized (
+      select idempotency_key as key, user_id from payments.accounts
+       where idempotency_key > $1 order by idempotency_key limit $3
+    ), due as materialized (
+      select user_id from payments.accounts
+       where user_id in (select user_id from examined)
+         and created_at < now() - interval '1 second' * $2::int
+         for update skip locked
+    ), pruned as (
+      update payments.accounts set idempotency_key = null from due
+       where accounts.user_id = due.user_id returning accounts.user_id
+    )
+    select (select count(*)::int from examined) as examined, (select count(*)::int from pruned) as pruned,
+           (select key from examined order by key desc limit 1) as last`,
+};
+
+/** Removes the keys of accounts that are old enough among the next `limit` by key, in one statement. */
+export async function pruneAccountKeys(
+  db: Queryable,
+  walk: { after: string; olderThanSeconds: number; limit: number },
+): Promise<{ examined: number; pruned: number; last: string | null }> {
+  const [row] = await db.query<{ examined: number; pruned: number; last: string | null }>(
+    pruneAccountKeysStatement,
+    [walk.after, walk.olderThanSeconds, walk.limit],
+  );
+  return row ?? { examined: 0, pruned: 0, last: null };
 }
 
 /** An account with what only its reader needs. */
@@ -148,85 +176,8 @@ export async function writeMovements(
     topup_id: topupId,
     order_id: orderId,
   }));
-  await tx.query(updateAccountsStatement, [toJson(accountRows)]);
-  await tx.query(insertEntriesStatement, [toJson(entryRows)]);
-}
-
-/** A top-up that is there: `balance` is the account's right after it. */
-export interface Topup {
-  id: string;
-  userId: string;
-  amount: bigint;
-  balance: bigint;
-  idempotencyKey: string | null;
-  createdAt: Date;
-}
-
-interface TopupRow {
-  id: string;
-  user_id: string;
-  amount: bigint;
-  balance: bigint;
-  idempotency_key: string | null;
-  created_at: Date;
-}
-
-const insertTopupsStatement: Statement = {
-  name: 'topups_insert',
-  text: `
-    insert into payments.topups (id, user_id, amount, balance, idempotency_key)
-    select * from json_to_recordset($1)
-      as input (id uuid, user_id text, amount bigint, balance bigint, idempotency_key text)
-    returning id, user_id, amount, balance, idempotency_key, created_at`,
-};
-
-/** Records top-ups; their accounts are locked by the caller's transaction. */
-export async function insertTopups(
-  tx: Transaction,
-  topups: readonly Omit<Topup, 'createdAt'>[],
-): Promise<Topup[]> {
-  if (topups.length === 0) return [];
-  const rows = topups.map(({ id, userId, amount, balance, idempotencyKey }) => ({
-    id,
-    user_id: userId,
-    amount,
-    balance,
-    idempotency_key: idempotencyKey,
-  }));
-  return (await tx.query<TopupRow>(insertTopupsStatement, [toJson(rows)])).map(toTopup);
-}
-
-const findTopupsStatement: Statement = {
-  name: 'topups_find',
-  text: `
-    select id, user_id, amount, balance, idempotency_key, created_at from payments.topups
-     where id = any($1::uuid[])
-        or (user_id, idempotency_key) in (select * from unnest($2::text[], $3::text[]))`,
-};
-
-/** The top-ups with these ids, or under these users' idempotency keys. */
-export async function findTopups(
-  tx: Transaction,
-  wanted: readonly { id: string; userId: string; idempotencyKey: string | undefined }[],
-): Promise<Topup[]> {
-  const keyed = wanted.filter(({ idempotencyKey }) => idempotencyKey !== undefined);
-  const rows = await tx.query<TopupRow>(findTopupsStatement, [
-    wanted.map(({ id }) => id),
-    keyed.map(({ userId }) => userId),
-    keyed.map(({ idempotencyKey }) => idempotencyKey),
-  ]);
-  return rows.map(toTopup);
-}
-
-function toTopup(row: TopupRow): Topup {
-  return {
-    id: row.id,
-    userId: row.user_id,
-    amount: row.amount,
-    balance: row.balance,
-    idempotencyKey: row.idempotency_key,
-    createdAt: row.created_at,
-  };
+  await tx.query(updateAccountsStatement, [jsonRows(accountRows)]);
+  await tx.query(insertEntriesStatement, [jsonRows(entryRows)]);
 }
 
 const listEntriesStatement: Statement = {
@@ -258,48 +209,4 @@ export async function listEntries(
     orderId: row.order_id,
     createdAt: row.created_at,
   }));
-}
-
-const findDecisionsStatement: Statement = {
-  name: 'decisions_find',
-  text: `
-    select order_id, user_id, amount, outcome, reason from payments.decisions
-     where order_id = any($1::uuid[])`,
-};
-// No ON CONFLICT: should two transactions decide the same order after all, the second fails as a whole,
-// is run again, and finds the decision of the first.
-const insertDecisionsStatement: Statement = {
-  name: 'decisions_insert',
-  text: `
-    insert into payments.decisions (order_id, user_id, amount, outcome, reason)
-    select * from json_to_recordset($1)
-      as input (order_id uuid, user_id text, amount bigint, outcome text, reason text)`,
-};
-
-/** The decisions about these orders. Read them after the accounts are locked. */
-export async function findDecisions(tx: Transaction, orderIds: readonly string[]): Promise<Decision[]> {
-  const rows = await tx.query<{
-    order_id: string;
-    user_id: string;
-    amount: bigint;
-    outcome: Decision['outcome'];
-    reason: Decision['reason'];
-  }>(findDecisionsStatement, [orderIds]);
-  return rows.map(
-    ({ order_id, user_id, amount, outcome, reason }) =>
-      ({ orderId: order_id, userId: user_id, amount, outcome, reason }) as Decision,
-  );
-}
-
-/** Records decisions, for ever. */
-export async function insertDecisions(tx: Transaction, decisions: readonly Decision[]): Promise<void> {
-  if (decisions.length === 0) return;
-  const rows = decisions.map(({ orderId, userId, amount, outcome, reason }) => ({
-    order_id: orderId,
-    user_id: userId,
-    amount,
-    outcome,
-    reason,
-  }));
-  await tx.query(insertDecisionsStatement, [toJson(rows)]);
 }

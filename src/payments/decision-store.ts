@@ -1,0 +1,49 @@
+import type { Statement, Transaction } from '../platform/database.ts';
+import { jsonRows } from '../platform/json-rows.ts';
+import type { Decision } from './decisions.ts';
+
+/** The SQL of decisions. */
+
+const findDecisionsStatement: Statement = {
+  name: 'decisions_find',
+  text: `
+    select order_id, user_id, amount, outcome, reason from payments.decisions
+     where order_id = any($1::uuid[])`,
+};
+// No ON CONFLICT: should two transactions decide the same order after all, the second fails as a whole,
+// is run again, and finds the decision of the first.
+const insertDecisionsStatement: Statement = {
+  name: 'decisions_insert',
+  text: `
+    insert into payments.decisions (order_id, user_id, amount, outcome, reason)
+    select * from json_to_recordset($1)
+      as input (order_id uuid, user_id text, amount bigint, outcome text, reason text)`,
+};
+
+/** The decisions about these orders. Read them after the accounts are locked. */
+export async function findDecisions(tx: Transaction, orderIds: readonly string[]): Promise<Decision[]> {
+  const rows = await tx.query<{
+    order_id: string;
+    user_id: string;
+    amount: bigint;
+    outcome: Decision['outcome'];
+    reason: Decision['reason'];
+  }>(findDecisionsStatement, [orderIds]);
+  return rows.map(
+    ({ order_id, user_id, amount, outcome, reason }) =>
+      ({ orderId: order_id, userId: user_id, amount, outcome, reason }) as Decision,
+  );
+}
+
+/** Records decisions, for ever. */
+export async function insertDecisions(tx: Transaction, decisions: readonly Decision[]): Promise<void> {
+  if (decisions.length === 0) return;
+  const rows = decisions.map(({ orderId, userId, amount, outcome, reason }) => ({
+    order_id: orderId,
+    user_id: userId,
+    amount,
+    outcome,
+    reason,
+  }));
+  await tx.query(insertDecisionsStatement, [jsonRows(rows)]);
+}

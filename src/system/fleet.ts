@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Config, environmentVariables } from '../platform/config.ts';
+import { CodedError } from '../platform/errors.ts';
+import type { DatabaseUrls } from './migrate.ts';
+import { reservePort } from './ports.ts';
+import type { Runtime } from './runtime-file.ts';
+import { type ProcessEvents, SupervisedProcess } from './supervised-process.ts';
+
+const readyMsMax = 60_000;
+const readyPollMs = 30;
+const serviceHost = '127.0.0.1';
+
+/** What a daemon gets of the environment: what every program expects, and how to work. No URL, no secret. */
+const inheritedNames = [
+  'PATH',
+  'HOME',
+  'USER',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'TMPDIR',
+  'NODE_EXTRA_CA_CERTS',
+  'PGSSLMODE',
+  'PGSSLROOTCERT',
+  ...Object.keys(environmentVariables).filter(
+    (name) => name.startsWith('TILLBOX_') && name !== 'TILLBOX_URL',
+  ),
+];
+
+/** A daemon's process and where it listens. */
+interface Member {
+  daemon: SupervisedProcess;
+  url: string;
+}
+
+/** How many daemons of each kind, and what they need. */
+export interface FleetSettings {
+  config: Config;
+  instances: { orders: number; payments: number };
+  /** Each database's URL with the login of its service. */
+  logins: DatabaseUrls;
+  environment: Readonly<Record<string, string | undefined>>;
+  events: ProcessEvents;
+}
+
+/** The daemons of one system, each in a process of its own that is started again when it dies. */
+export class Fleet {
+  readonly #settings: FleetSettings;
+  readonly #services: Record<'orders' | 'payments', Member[]> = { orders: [], payments: [] };
+  #gateway: Member | undefined;
+  #stopping = false;
+
+  constructor(settings: FleetSettings) {
+    this.#settings = settings;
+  }
+
+  /** Starts all and resolves when every one is ready. Throws `unavailable`, or `conflict` for a port in use. */
+  async start(): Promise<void> {
+    const { config } = this.#settings;
+    await this.#startService('orders', config.ordersPort);
+    await this.#startService('payments', config.paymentsPort);
+    await this.#startGateway();
+    await this.#untilReady();
+  }
+
+  /** Starts the instances of a service, each with nothing but its own logins. */
+  async #startService(service: 'orders' | 'payments', firstPort: number): Promise<void> {
+    const { instances, logins } = this.#settings;
+    const variable = service.toUpperCase();
+    const count = instances[service];
+    for (let index = 0; index < count; index += 1) {
+      const wanted = firstPort === 0 ? 0 : firstPort + index;
+      const port = await reservePort(serviceHost, wanted, `${variable}_PORT`);
+      const daemon = this.#startProcess(count === 1 ? service : `${service}-${index + 1}`, service, {
+        [`${variable}_DATABASE_URL`]: logins[service],
+        BROKER_DATABASE_URL: logins.broker,
+        [`${variable}_PORT`]: String(port),
+      });
+      this.#services[service].push({ daemon, url: `http://${serviceHost}:${port}` });
+    }
+  }
+
+  async #startGateway(): Promise<void> {
+    const { gatewayHost, gatewayPort } = this.#settings.config;
+    const port = await reservePort(gatewayHost, gatewayPort, 'GATEWAY_PORT');
+    const urls = (members: Member[]) => members.map(({ url }) => url).join(',');
+    const daemon = this.#startProcess('gateway', 'gateway', {
+      GATEWAY_HOST: gatewayHost,
+      GATEWAY_PORT: String(port),
+      ORDERS_URL: urls(this.#services.orders),
+      PAYMENTS_URL: urls(this.#services.payments),
+    });
+    const host = gatewayHost.includes(':') ? `[${gatewayHost}]` : gatewayHost;
+    this.#gateway = { daemon, url: `http://${host}:${port}` };
+  }
+
+  #startProcess(name: string, service: string, own: Record<string, string>): SupervisedProcess {
+    const { config, environment, events } = this.#settings;
+    const inherited = inheritedNames.flatMap((key) => (environment[key] ? [[key, environment[key]]] : []));
+    const daemon = new SupervisedProcess({
+      name,
+      arguments: ['serve', service],
+      environment: {
+        ...Object.fromEntries(inherited),
+        // As the flags left them, whatever the environment says.
+        TILLBOX_HOME: config.home,
+        TILLBOX_LOG_LEVEL: config.logLevel,
+        ...own,
+      },
+      events,
+    });
+    daemon.start();
+    return daemon;
+  }
+
+  async #untilReady(): Promise<void> {
+    const deadline = performance.now() + readyMsMax;
+    while (performance.now() < deadline) {
+      if (this.#stopping) throw new CodedError('conflict', 'Stopped before it was ready.');
+      if (await allReady(this.#gateway?.url ?? '')) return;
+      await sleep(readyPollMs);
+    }
+    const lines = this.#daemons.flatMap(({ name, lastLines }) =>
+      lastLines.slice(-3).map((line) => `${name}: ${line}`),
+    );
+    throw new CodedError('unavailable', `The daemons did not become ready in a minute.\n${lines.join('\n')}`);
+  }
+
+  /** Where everything listens, and its processes now. */
+  describe(): Pick<Runtime, 'gateway' | 'orders' | 'payments'> {
+    const describe = (member: Member | undefined) => ({
+      url: member?.url ?? '',
+      pid: member?.daemon.pid ?? 0,
+    });
+    const { orders, payments } = this.#services;
+    return {
+      gateway: describe(this.#gateway),
+      orders: orders.map(describe),
+      payments: payments.map(describe),
+    };
+  }
+
+  /** The processes there are now, by name. */
+  get processes(): { name: string; pid: number }[] {
+    return this.#daemons.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+  }
+
+  get #daemons(): SupervisedProcess[] {
+    const { orders, payments } = this.#services;
+    return [...(this.#gateway === undefined ? [] : [this.#gateway]), ...orders, ...payments].map(
+      ({ daemon }) => daemon,
+    );
+  }
+
+  /** Stops all, the gateway first, so that nothing new comes in. May be called twice, or before start. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#gateway?.daemon.stop();
+    await Promise.all(this.#daemons.map((daemon) => daemon.stop()));
+  }
+}
+
+async function allReady(gatewayUrl: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`${gatewayUrl}/readyz`, { signal: AbortSignal.timeout(5_000) });
+    const { orders, payments } = (await answer.json()) as Record<'orders' | 'payments', { ready: boolean }[]>;
+    return [...orders, ...payments].every(({ ready }) => ready);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,53 @@
+import { createLogger } from '../../platform/logging.ts';
+import { PassLoop } from '../../platform/pass-loop.ts';
+import { audit } from '../audit/audit.ts';
+import type { Invariant } from '../audit/findings.ts';
+import type { ChaosSystem } from './chaos-system.ts';
+
+/** Between two audits of what must hold at every instant. */
+const auditMs = 2_000;
+
+/** Something that must not be. */
+export interface Failure {
+  invariant: string;
+  id: string;
+  detail: string;
+}
+
+/** Audits what must hold at every instant, again and again. A server that is down cannot be read: counted. */
+export class ContinuousAudit {
+  readonly #loop: PassLoop;
+  readonly failures: Failure[] = [];
+  done = 0;
+  unreadable = 0;
+
+  constructor(system: ChaosSystem) {
+    const pass = async () => {
+      try {
+        this.failures.push(...(await violations(system, {})));
+        this.done += 1;
+      } catch {
+        this.unreadable += 1;
+      }
+      return false;
+    };
+    this.#loop = new PassLoop({ name: 'audit', pass, idleMs: auditMs, log: createLogger('chaos', 'silent') });
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+}
+
+/** Dead letters are what poison becomes: they are counted one by one, not by the audit. */
+const expected: readonly Invariant[] = ['no-contradiction', 'dead-letters-acknowledged'];
+
+/** What the audit finds broken. Rejects when a database cannot be read. */
+export async function violations(system: ChaosSystem, options: { waitMs?: number }): Promise<Failure[]> {
+  const report = await audit(system.urls, options);
+  return report.violations.filter(({ invariant }) => !expected.includes(invariant));
+}
