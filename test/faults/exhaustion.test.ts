@@ -12,7 +12,7 @@ import { Probe, unacceptable } from '../support/probe.ts';
 const answerMsMax = 3_000;
 
 describe('faults: something runs out', () => {
-  const system = useHarmedSystem();
+  const system = useHarmedSystem({ settings: { max_connections: '80' } });
 
   it('answers 503 or works on while somebody else has all connections, and recovers', async function () {
     this.timeout(120_000);
