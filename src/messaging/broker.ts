@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Job, PgBoss, type Queue as QueueSettings } from 'pg-boss';
 import { connectionOptions, type Queryable, type Transaction } from '../platform/database.ts';
 import type { Logger } from '../platform/logging.ts';
@@ -26,6 +27,8 @@ const superviseMsMax = 12_000;
 const tenYearsSeconds = 315_360_000;
 /** Completed jobs, kept to look at. */
 const completedKeptSeconds = 3_600;
+/** How long after its publication a job must still be there; well below completedKeptSeconds. */
+const witnessMsMax = 600_000;
 const stopMsMax = 5_000;
 const complaintIntervalMs = 10_000;
 
@@ -44,6 +47,14 @@ export interface Publication {
   data: JobData;
 }
 
+/** A job that was certainly published, to be looked for later. */
+interface Witness {
+  queue: string;
+  id: string;
+  /** performance.now() */
+  at: number;
+}
+
 /** One message as it came, and the job it came in. A job that is no batch arrives as one message. */
 export interface Delivery {
   message: unknown;
@@ -56,6 +67,9 @@ export class Broker {
   readonly #supervisor: PgBoss;
   readonly #log: Logger;
   #complainedAt = Number.NEGATIVE_INFINITY;
+  /** The job published last, and the one that had been so when `hasForgotten` was asked before. */
+  #published: Witness | undefined;
+  #witness: Witness | undefined;
 
   /** @param options.url connection string of the broker's role @param options.name of the service */
   constructor(options: { url: string; name: string; log: Logger }) {
@@ -96,11 +110,29 @@ export class Broker {
   async publish(publications: readonly Publication[]): Promise<void> {
     const byQueue = Map.groupBy(publications, ({ queue }) => queue);
     for (const [queue, jobs] of byQueue) {
+      const id = randomUUID();
       await this.#boss.insert(
         queue,
-        jobs.map(({ data }) => ({ data })),
+        jobs.map(({ data }, index) => (index === 0 ? { id, data } : { data })),
       );
+      this.#published = { queue, id, at: performance.now() };
     }
+  }
+
+  /**
+   * Whether the broker has lost what it was told: a job this process published is gone long before its time,
+   * because the broker was wiped, or restored from an earlier state. Each loss is told once. Ask every few
+   * seconds; a loss is noticed when something was published before the previous call. Rejects while the
+   * broker is away.
+   */
+  async hasForgotten(): Promise<boolean> {
+    const witness = this.#witness;
+    const isRecent = witness !== undefined && performance.now() - witness.at < witnessMsMax;
+    const found = isRecent ? await this.#boss.findJobs(witness.queue, { id: witness.id }) : undefined;
+    // What was published meanwhile may be there, and be no proof of what came before.
+    const forgotten = found?.length === 0;
+    this.#witness = forgotten ? undefined : this.#published;
+    return forgotten;
   }
 
   /**

@@ -35,6 +35,7 @@ export interface ServiceParts {
   database: Database;
   outbox: Outbox;
   relay: OutboxRelay;
+  broker: Pick<Broker, 'hasForgotten'>;
   retention: RetentionSettings;
   log: Logger;
 }
@@ -76,7 +77,7 @@ export class Service implements Daemon {
     const database = new Database({ url: databaseUrl, name: `tillbox ${name}`, connectionsMax, log });
     const outbox = new Outbox(name);
     const relay = new OutboxRelay({ database, outbox, broker: this.#broker, log });
-    this.#parts = { database, outbox, relay, retention, log };
+    this.#parts = { database, outbox, relay, broker: this.#broker, retention, log };
     this.#duties = dutiesOf(this.#parts);
     this.#app.get('/readyz', (_request, reply) => this.#answerReady(reply));
     this.#duties.routes(this.#app);

@@ -8,25 +8,35 @@ import { OrderCreation } from './create-orders.ts';
 import { addOrderRoutes } from './http.ts';
 import { settleDeliveries } from './settle-orders.ts';
 import { SettlementWatch } from './settlement-watch.ts';
-import { sweepOrders, sweptAll } from './sweep-orders.ts';
+import { requestedBefore, sweepOrders, sweptAll } from './sweep-orders.ts';
 
 /** How often overdue orders are looked for; they are so only after half a minute. */
-const sweepMs = 5_000;
+const sweepMs = 2_000;
 
 /** The orders service: creates orders (step 1), publishes their requests (2), settles results (6), sweeps, prunes. */
 export function createOrdersDaemon(settings: ServiceSettings): Service {
   return new Service('orders', settings, wireOrders);
 }
 
-function wireOrders({ database, outbox, relay, retention, log }: ServiceParts) {
+function wireOrders({ database, outbox, relay, broker, retention, log }: ServiceParts) {
   const creation = new OrderCreation({ database, afterCommit: () => relay.poke() });
   const watch = new SettlementWatch({ database, log });
+  /** When the broker was found to have lost what it was told, until all that waits is requested again. */
+  let forgottenAt: number | undefined;
   const sweep = new PassLoop({
     name: 'sweep',
     idleMs: sweepMs,
     log,
     pass: async () => {
-      const requested = await sweepOrders(database, outbox);
+      // A broker that is away has told nothing; the sweep itself needs the orders' database alone.
+      if (await broker.hasForgotten().catch(() => false)) {
+        log.warn('the broker has lost messages: requesting the payment of all waiting orders again');
+        forgottenAt = performance.now();
+      }
+      const patience =
+        forgottenAt === undefined ? undefined : requestedBefore(performance.now() - forgottenAt);
+      const requested = await sweepOrders(database, outbox, patience);
+      if (!sweptAll(requested)) forgottenAt = undefined;
       if (requested > 0) {
         log.info({ orders: requested }, 'overdue orders requested again');
         relay.poke();

@@ -185,8 +185,8 @@ const claimOverdueStatement: Statement = {
   text: `
     with overdue as materialized (
       select id from orders.orders
-       where status = 'NEW' and requested_at < now() - interval '1 second' * $1::int
-         and requested_at < now() - interval '1 second' * least($1::int * 2 ^ (request_count - 1), $2::int)
+       where status = 'NEW' and requested_at < now() - interval '1 second' * $1::float8
+         and requested_at < now() - interval '1 second' * least($1::float8 * 2 ^ (request_count - 1), $2::float8)
        order by requested_at limit $3 for no key update skip locked
     )
     update orders.orders

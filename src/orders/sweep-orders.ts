@@ -6,6 +6,14 @@ import { claimOverdue } from './store.ts';
 const overdueSeconds = 30;
 /** The wait doubles with each request, up to this, so that a backlog is not multiplied. */
 const backoffSecondsMax = 600;
+/** How long an order waits for its payment, in seconds, before the sweep requests it again. */
+export interface Patience {
+  overdueSeconds: number;
+  backoffSecondsMax: number;
+}
+
+const usualPatience: Patience = { overdueSeconds, backoffSecondsMax };
+
 /** Orders re-requested in one pass. */
 const sweptMax = 500;
 
@@ -14,9 +22,13 @@ const sweptMax = 500;
  * Whatever was lost behind (a broker wiped or restored from yesterday), payments answers a request it has
  * decided with the decision it recorded. Answers how many were requested again.
  */
-export function sweepOrders(database: Database, outbox: Outbox): Promise<number> {
+export function sweepOrders(
+  database: Database,
+  outbox: Outbox,
+  patience: Patience = usualPatience,
+): Promise<number> {
   return database.transaction(async (tx) => {
-    const orders = await claimOverdue(tx, { overdueSeconds, backoffSecondsMax, limit: sweptMax });
+    const orders = await claimOverdue(tx, { ...patience, limit: sweptMax });
     const requests = orders.map(({ id, userId, amount }) => ({
       type: 'payment.requested.v1' as const,
       orderId: id,
@@ -26,6 +38,11 @@ export function sweepOrders(database: Database, outbox: Outbox): Promise<number>
     await outbox.add(tx, requests, []);
     return orders.length;
   });
+}
+
+/** The patience that takes every order last requested more than so many milliseconds ago. */
+export function requestedBefore(msAgo: number): Patience {
+  return { overdueSeconds: msAgo / 1_000, backoffSecondsMax: msAgo / 1_000 };
 }
 
 /** Whether a pass took all it may, so that there is probably more. */

@@ -1,7 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { useHarmedSystem } from '../support/harmed-system.ts';
+import { type HarmedSystem, useHarmedSystem } from '../support/harmed-system.ts';
 import { expectRecovery, OrderLoad, recoveryMsMax, tell, told } from '../support/order-load.ts';
+
+/** Messages that wait in the broker. */
+async function waitingIn(system: HarmedSystem): Promise<number> {
+  const [row] = await system.sql<{ count: string }>(
+    'broker',
+    `select coalesce(sum(jsonb_array_length(data -> 'messages')), 0) as count from broker.job
+      where name = 'payment-requests' and state < 'completed'`,
+  );
+  return Number(row?.count);
+}
 
 describe('faults: the broker loses what it was told', () => {
   const system = useHarmedSystem();
@@ -14,12 +24,15 @@ describe('faults: the broker loses what it was told', () => {
     const payments = system.first('payments');
     process.kill(payments.pid, 'SIGSTOP');
     await sleep(1_000);
+    const lost = await waitingIn(system);
+    expect(lost).to.be.above(0);
     await system.sql('broker', 'drop schema broker cascade');
     payments.resume();
     await sleep(1_000);
     await system.migrate();
     const healedAt = performance.now();
     await sleep(2_000);
+    tell(this, `${lost} requests lost`);
     tell(this, told(await expectRecovery(system, load, { healedAt, withinMs: recoveryMsMax })));
   });
 

@@ -8,6 +8,13 @@ export interface Answered {
   ms: number;
 }
 
+/** What a client must never get: no answer, a bug, or one that comes too late. For people. */
+export function unacceptable(answers: readonly Answered[], msMax: number): string[] {
+  return answers
+    .filter(({ status, ms }) => status === 0 || status === 500 || ms > msMax)
+    .map(({ what, status, ms }) => `${what}: ${status} after ${Math.round(ms)} ms`);
+}
+
 /**
  * Asks a gateway the same few things again and again until stopped: an order, a top-up, a balance, a list,
  * each on a connection of its own. It does not repeat what is refused.

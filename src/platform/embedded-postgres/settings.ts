@@ -18,8 +18,8 @@ export function serverSettings(options: { fsync: boolean; settings: Record<strin
     unix_socket_directories: '.',
     unix_socket_permissions: '0700',
     password_encryption: 'scram-sha-256',
-    // The daemons, the broker and the tools open a few each; the rest is room for more instances.
-    max_connections: '100',
+    // A daemon opens up to nine, its own and the broker's: room for eight of each, and for the tools.
+    max_connections: '250',
 
     // Durability: an acknowledged commit survives kill -9 and power loss.
     fsync: options.fsync ? 'on' : 'off',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { messageId } from '../../../src/messaging/messages.ts';
 import { OrderCreation } from '../../../src/orders/create-orders.ts';
-import { sweepOrders, sweptAll } from '../../../src/orders/sweep-orders.ts';
+import { requestedBefore, sweepOrders, sweptAll } from '../../../src/orders/sweep-orders.ts';
 import { useDatabases } from '../../support/databases.ts';
 
 describe('orders: sweep orders', () => {
@@ -114,5 +114,16 @@ describe('orders: sweep orders', () => {
     const ids = await requestIds();
     expect(new Set(ids).size).to.equal(200);
     expect(ids).to.have.length(200);
+  });
+
+  it('requests everything again that was requested before the broker lost it, whatever its backoff', async () => {
+    await newOrders(3);
+    await databases.sql('orders', 'update orders.orders set request_count = 5');
+    await secondsPass(4);
+    await newOrders(2);
+    const swept = await sweepOrders(databases.orders, databases.ordersOutbox, requestedBefore(2_000));
+    expect(swept).to.equal(3);
+    const again = await sweepOrders(databases.orders, databases.ordersOutbox, requestedBefore(2_000));
+    expect(again, 'once').to.equal(0);
   });
 });
