@@ -270,7 +270,11 @@ describe('a daemon', () => {
     await proxy.reserve();
     database.hostname = '127.0.0.1';
     database.port = String(proxy.port);
-    const orders = new Daemon('orders', { DATABASE_URL: database.href, ORDERS_PORT: '0' });
+    const orders = new Daemon('orders', {
+      ORDERS_DATABASE_URL: database.href,
+      BROKER_DATABASE_URL: system.runtime.databases.broker,
+      ORDERS_PORT: '0',
+    });
     try {
       const waiting = await orders.untilTold('waiting');
       expect(waiting).to.deep.include({ what: 'databases', service: 'orders', level: 'info' });

@@ -29,8 +29,9 @@ export interface TestDatabases {
 /**
  * Gives the tests of a describe block databases of their own, copied from the migrated template. Kept, and
  * printed, when one of the tests failed.
+ * @param create makes other databases than these copies
  */
-export function useDatabases(): TestDatabases {
+export function useDatabases(create = createTestDatabases): TestDatabases {
   const current = {} as TestDatabases;
   const admins: Partial<Record<keyof DatabaseUrls, pg.Pool>> = {};
   const logins: Partial<Record<Duty, pg.Pool>> = {};
@@ -39,7 +40,7 @@ export function useDatabases(): TestDatabases {
 
   before(async function () {
     this.timeout(60_000);
-    ephemeral = await createTestDatabases();
+    ephemeral = await create();
     const adminUrls = ephemeral.urls;
     const urls = {
       orders: await roleUrl(adminUrls.orders, 'orders', silentLog),

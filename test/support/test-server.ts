@@ -57,6 +57,17 @@ export async function createTestDatabases(): Promise<EphemeralDatabases> {
   return createEphemeralDatabases(urls, { prefix: 'tillbox_test', template: templateName });
 }
 
+/** A fresh database, migrated, that is all three: also where the environment names a server for each. */
+export async function createSharedTestDatabase(): Promise<EphemeralDatabases> {
+  const { orders: url } = (await testServer()).urls;
+  const databases = await createEphemeralDatabases(
+    { orders: url, payments: url, broker: url },
+    { prefix: 'tillbox_test' },
+  );
+  await migrate(databases.urls, silentLog);
+  return databases;
+}
+
 /** Fresh databases, empty, on the server of this run. */
 export async function createEmptyDatabases(): Promise<EphemeralDatabases> {
   const { urls } = await testServer();

@@ -98,8 +98,9 @@ async function harm(
     await pause(durationMs, over);
     events.phase('healing');
     await schedule.stop();
-    for (const { link } of system.links) link.heal();
-    for (const { revive } of system.servers) await revive();
+    await heal(system);
+    await schedule.strikeMissing(signal);
+    await heal(system);
     await load.stop();
     const finalAfterMs = await untilFinal(system);
     await audits.stop();
@@ -120,6 +121,11 @@ async function harm(
     await load.stop();
     await audits.stop();
   }
+}
+
+async function heal(system: ChaosSystem): Promise<void> {
+  for (const { link } of system.links) link.heal();
+  for (const { revive } of system.servers) await revive();
 }
 
 /** Milliseconds until no order is NEW any more; null when that takes too long. */

@@ -4,6 +4,8 @@ import { type FaultName, faults, type Victims } from './faults.ts';
 /** Time between two strikes, in milliseconds; one may still last when the next comes. */
 const gapMsMin = 300;
 const gapMsMax = 2_500;
+/** A fault that strikes late lasts no longer than this. */
+const lateMsMax = 3_000;
 
 /** A fault that struck, or could not. */
 export interface Strike {
@@ -39,6 +41,16 @@ export class FaultSchedule {
     await Promise.all(this.#lasting);
   }
 
+  /** Lets each chosen fault that never struck strike now, one after the other: its turn came at a bad time. */
+  async strikeMissing(signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
+    for (const fault of this.#chosen) {
+      if (signal.aborted || this.strikes.some((strike) => strike.fault === fault && strike.struck)) continue;
+      const brief = AbortSignal.any([signal, AbortSignal.timeout(lateMsMax)]);
+      await this.#strike(fault, performance.now() - startedAt, { ...this.#victims, signal: brief });
+    }
+  }
+
   async #run(): Promise<void> {
     const { random, signal } = this.#victims;
     const startedAt = performance.now();
@@ -56,10 +68,10 @@ export class FaultSchedule {
     }
   }
 
-  async #strike(fault: FaultName, atMs: number): Promise<void> {
+  async #strike(fault: FaultName, atMs: number, victims = this.#victims): Promise<void> {
     let strike: Strike;
     try {
-      strike = { fault, atMs, what: await faults[fault](this.#victims), struck: true };
+      strike = { fault, atMs, what: await faults[fault](victims), struck: true };
     } catch (error) {
       // Another fault was in the way: a server that is down takes no poison.
       strike = { fault, atMs, what: `${fault} could not strike: ${(error as Error).message}`, struck: false };

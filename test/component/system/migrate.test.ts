@@ -130,7 +130,7 @@ describe('system: migrate', () => {
     const root = fileURLToPath(new URL('../../..', import.meta.url));
     const knex = fileURLToPath(new URL('../../../node_modules/knex/bin/cli.js', import.meta.url));
     const args = ['--import', 'tsx', knex, '--env', 'payments', 'migrate:status'];
-    const env = { ...process.env, DATABASE_URL: urls.payments, NO_COLOR: '1' };
+    const env = { ...process.env, PAYMENTS_DATABASE_URL: urls.payments, NO_COLOR: '1' };
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, env });
     expect(stdout)
       .to.match(/Found 1 Completed Migration/)

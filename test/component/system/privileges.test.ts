@@ -2,12 +2,13 @@ import { expect } from 'chai';
 import pg from 'pg';
 import type { Duty } from '../../../src/system/roles.ts';
 import { useDatabases } from '../../support/databases.ts';
+import { createSharedTestDatabase } from '../../support/test-server.ts';
 
 const insufficientPrivilege = '42501';
 
 /** Who may do what, as Postgres itself keeps it. All three share one database here: the hardest case. */
 describe('system: privileges', () => {
-  const databases = useDatabases();
+  const databases = useDatabases(createSharedTestDatabase);
   const as: typeof databases.as = (duty, text) => databases.as(duty, text);
 
   /** Fails unless Postgres refuses all of these for want of privilege. */
