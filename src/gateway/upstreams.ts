@@ -65,7 +65,8 @@ export class Upstreams {
   /** Passes a request on. Throws `unavailable`, or `outcome-unknown` for a write that may have happened. */
   async request(forward: Forward): Promise<Answer> {
     const deadline = performance.now() + answerMsMax + forward.extraMs;
-    const tries = forward.repeatable ? [...this.#inTurn(), ...this.#inTurn()] : this.#inTurn();
+    const turn = this.#inTurn();
+    const tries = forward.repeatable ? [...turn, ...turn] : turn;
     let sent = false;
     let cause: unknown;
     for (const [index, instance] of tries.entries()) {
@@ -78,7 +79,10 @@ export class Upstreams {
       try {
         const answer = await send(instance, forward, Math.min(leftMs, shareMs));
         instance.awayUntil = 0;
-        return answer;
+        if (!sent || answer.statusCode < 500) return answer;
+        // This instance did not do it; the one that gave no answer may still.
+        await answer.body.dump();
+        break;
       } catch (error) {
         if (forward.signal?.aborted) throw error;
         cause = error;

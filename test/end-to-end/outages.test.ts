@@ -140,6 +140,21 @@ describe('a gateway before services that are away', () => {
     expect(codes.get('unavailable')?.length).to.be.at.most(1_000 - seen);
   });
 
+  it('does not take the refusal of one instance for the answer of another that may still do it', async () => {
+    const refusing = await service((_request, response) => {
+      const problem = { code: 'unavailable', detail: 'Nothing was stored.' };
+      response.writeHead(503, { 'content-type': 'application/problem+json', 'retry-after': '1' });
+      response.end(JSON.stringify(problem));
+    });
+    const url = await startGateway(await silence(), refusing);
+    // One of two begins with the instance that never answers.
+    const answers = await Promise.all(
+      [1, 2].map(() => ask(`${url}/orders`, { body: order, headers: key() })),
+    );
+    expect(answers.map(({ status }) => status)).to.deep.equal([503, 503]);
+    expect(answers.map(({ body }) => body.code)).to.have.members(['unavailable', 'outcome-unknown']);
+  });
+
   it('asks another instance when one never answers or is not there', async () => {
     const here = await service((_request, response) => {
       response.setHeader('content-type', 'application/json').end('{"orders":[],"next_cursor":null}');
