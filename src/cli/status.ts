@@ -20,14 +20,21 @@ export function addStatus(program: TillboxCommand): void {
       const document = await statusDocument({ runtime, config, showSecrets: options.showSecrets === true });
       terminal.result(document, () => describe(document, terminal));
       if (!document.gateway.ready) {
-        terminal.note('The system is not ready. Start it with: tillbox up');
+        const runs = [...document.orders.instances, ...document.payments.instances].some(
+          ({ ready }) => ready,
+        );
+        terminal.note(
+          runs
+            ? 'Something is not ready; the log says why (tillbox up, or logs/up.log under TILLBOX_HOME).'
+            : 'The system is not ready. Start it with: tillbox up',
+        );
         process.exitCode = 7;
       }
     });
 }
 
 function describe(document: StatusDocument, { paint }: Terminal): string {
-  const state = (ready: boolean) => (ready ? paint.good('ready') : paint.bad('away'));
+  const state = (ready: boolean) => (ready ? paint.good('ready') : paint.bad('not ready'));
   const lines = [`gateway   ${state(document.gateway.ready)}  ${document.gateway.url}`];
   for (const name of ['orders', 'payments'] as const) {
     const { url, instances } = document[name];

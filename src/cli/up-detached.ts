@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../platform/config.ts';
 import { CodedError, type ErrorCode, errorCatalogue } from '../platform/errors.ts';
+import { makeHome } from '../system/home.ts';
 import { readRuntime } from '../system/runtime-file.ts';
 import { executablePath } from '../system/supervised-process.ts';
 import type { TillboxCommand } from './command.ts';
@@ -19,7 +20,7 @@ export async function upDetached(
 ): Promise<void> {
   const terminal = await openTerminal(command);
   const config = readConfig(process.env);
-  const logPath = join(config.home, 'logs', 'up.log');
+  const logPath = join(makeHome(config.home, 'logs'), 'up.log');
   const args = ['up'];
   if (options.ephemeral) args.push('--ephemeral');
   if (options.instances !== undefined) args.push('--instances', ...options.instances);
@@ -58,7 +59,6 @@ function untilReady(args: string[], logPath: string): Promise<void> {
 }
 
 function openLog(path: string): number {
-  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > logBytesMax) renameSync(path, `${path}.1`);
   return openSync(path, 'a', 0o600);
 }

@@ -141,6 +141,7 @@ export class Gateway implements Daemon {
     ]);
     const ready = orders.some((instance) => instance.ready) && payments.some((instance) => instance.ready);
     reply.code(ready ? 200 : 503);
+    if (!ready) reply.header('retry-after', 1);
     return { ready, service: 'gateway', pid: process.pid, orders, payments };
   }
 

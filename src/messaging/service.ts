@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Database } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { createHttpServer, listen } from '../platform/http-server.ts';
@@ -110,10 +110,10 @@ export class Service implements Daemon {
     return this.#ready;
   }
 
-  async #answerReady(reply: { code(status: number): void }) {
+  async #answerReady(reply: FastifyReply) {
     const about = { service: this.#name, pid: process.pid };
     if (!this.#ready) {
-      reply.code(503);
+      reply.code(503).header('retry-after', 1);
       return { ready: false, ...about };
     }
     try {

@@ -62,7 +62,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export function readConfig(environment: Environment): Config {
   const errors: FieldError[] = [];
   const text = (name: EnvironmentVariable): string | undefined => environment[name]?.trim() || undefined;
-  const refuse = (field: EnvironmentVariable, message: string) => errors.push({ field, message });
+  const refuse = (field: EnvironmentVariable, message: string) => {
+    if (!errors.some((error) => error.field === field)) errors.push({ field, message });
+  };
 
   const port = (name: EnvironmentVariable, otherwise: number): number => {
     const value = text(name) ?? String(otherwise);
@@ -78,6 +80,12 @@ export function readConfig(environment: Environment): Config {
       refuse(name, `must be a number of days from a minute (0.0007) to 3650, not "${value}"`);
     }
     return number;
+  };
+  const host = (name: EnvironmentVariable, otherwise: string): string => {
+    const value = text(name) ?? otherwise;
+    if (!/^[A-Za-z0-9._:-]{1,255}$/.test(value))
+      refuse(name, 'must be an address or a host name such as 127.0.0.1');
+    return value;
   };
   const httpUrl = (name: EnvironmentVariable, value: string): string => {
     const url = URL.canParse(value) ? new URL(value) : undefined;
@@ -116,7 +124,7 @@ export function readConfig(environment: Environment): Config {
       broker: databaseUrl('BROKER_DATABASE_URL') ?? shared,
     },
     url: url === undefined ? undefined : httpUrl('TILLBOX_URL', url),
-    gatewayHost: text('GATEWAY_HOST') ?? '127.0.0.1',
+    gatewayHost: host('GATEWAY_HOST', '127.0.0.1'),
     gatewayPort: port('GATEWAY_PORT', 7420),
     ordersPort,
     paymentsPort,

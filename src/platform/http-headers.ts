@@ -14,7 +14,7 @@ export const waitSecondsMax = 60;
 /** Seconds in `Prefer: wait=N` (RFC 7240), at most 60; undefined without it. What is malformed is ignored. */
 export function preferredWaitSeconds(header: string | string[] | undefined): number | undefined {
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');
-  const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?\s*(?:$|[,;])/i.exec(text);
+  const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,10})"?\s*(?:$|[,;])/i.exec(text);
   return match === null ? undefined : Math.min(Number(match[1]), waitSecondsMax);
 }
 

@@ -11,9 +11,10 @@ export type LogLevel = (typeof logLevels)[number];
  * and message, so that no payload, secret or URL gets in by way of an error's own fields.
  */
 export function createLogger(service: string, level: LogLevel): Logger {
-  const destination = pino.destination({ dest: 2, sync: false });
-  // Whoever reads the log may go away first; the daemon's work does not depend on it.
-  destination.on('error', () => {});
+  // Whoever reads the log may go away first: its lines are lost then, and the daemon must still be able to end.
+  // (pino's own destination would try to write them for ever when the process exits.)
+  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {});
+  const destination = { write: (line: string) => void process.stderr.write(line) };
   return pino(
     {
       level,

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, databaseNames, givenDatabaseUrls } from '../platform/config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../platform/embedded-postgres.ts';
@@ -7,6 +6,7 @@ import type { Logger } from '../platform/logging.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
 import { createEphemeralDatabases } from './ephemeral-databases.ts';
 import { Fleet } from './fleet.ts';
+import { makeHome } from './home.ts';
 import { type DatabaseUrls, migrate } from './migrate.ts';
 import { releaseLock, takeLock } from './process-lock.ts';
 import { roleUrl } from './roles.ts';
@@ -48,7 +48,7 @@ export class System {
   /** Starts everything and resolves when all of it is ready. What was begun is undone when it fails. */
   async start(): Promise<Runtime> {
     const { config } = this.#settings;
-    mkdirSync(config.home, { recursive: true, mode: 0o700 });
+    makeHome(config.home);
     const owner = takeLock(config.home);
     if (owner !== undefined) {
       const detail = `A system runs already in ${config.home} (process ${owner.pid}). See tillbox status; tillbox down ends it.`;
@@ -112,7 +112,7 @@ export class System {
   #keepAlive(postgres: EmbeddedPostgres): PassLoop {
     const { events, log } = this.#settings;
     const pass = async () => {
-      if (await postgres.revive()) events.died('postgres', 'started it again');
+      if (await postgres.revive()) events.died('postgres', 'without being asked');
       return false;
     };
     const keeper = new PassLoop({ name: 'postgres', pass, idleMs: postgresPollMs, log });

@@ -1,0 +1,16 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { CodedError } from '../platform/errors.ts';
+
+/** Makes the folder of all state, or one in it, unless it is there; answers its path. Throws `usage`. */
+export function makeHome(home: string, folder = ''): string {
+  const path = join(home, folder);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return path;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const detail = `TILLBOX_HOME must be a folder that is there or can be made; ${path} cannot be (${code}). Set it to another one.`;
+    throw new CodedError('usage', detail, { cause });
+  }
+}
