@@ -5,6 +5,8 @@ import { CodedError } from '../platform/errors.ts';
 /** A service that is away is known to be so in under 3 s, on a busy machine too. */
 const answerMsMax = 2_500;
 const connectMsMax = 1_000;
+/** An instance that is alive says so at once. */
+const aliveMsMax = 400;
 /** An instance that failed gets no request for so long, unless all have. */
 const awayMs = 1_000;
 /** For requests that are answered at once. */
@@ -67,17 +69,24 @@ export class Upstreams {
     const deadline = performance.now() + answerMsMax + forward.extraMs;
     const turn = this.#inTurn();
     const tries = forward.repeatable ? [...turn, ...turn] : turn;
+    const hanging = new Set<Instance>();
     let sent = false;
     let cause: unknown;
     for (const [index, instance] of tries.entries()) {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) break;
+      // The second round is for those that were cut off, not for those that hang.
+      if (hanging.has(instance)) continue;
       // An instance that hangs must leave time to ask another.
       const others = this.#instances.length - 1 - index;
-      const shareMs =
-        others > 0 && forward.repeatable ? forward.extraMs + answerMsMax / (others + 1) : leftMs;
+      const patienceMs = others > 0 && forward.repeatable ? answerMsMax / (others + 1) : answerMsMax;
       try {
-        const answer = await send(instance, forward, Math.min(leftMs, shareMs));
+        const answer = await send(
+          instance,
+          forward,
+          Math.min(leftMs, forward.extraMs + patienceMs),
+          patienceMs,
+        );
         instance.awayUntil = 0;
         if (!sent || answer.statusCode < 500) return answer;
         // This instance did not do it; the one that gave no answer may still.
@@ -88,6 +97,7 @@ export class Upstreams {
         cause = error;
         instance.awayUntil = performance.now() + awayMs;
         sent ||= !neverSent(error);
+        if ((error as { code?: string }).code === noAnswer) hanging.add(instance);
         if (sent && !forward.repeatable) break;
       }
     }
@@ -168,8 +178,16 @@ function openPool(url: string, connections: number): Dispatcher {
   return pool.compose(announceSending);
 }
 
-/** One try: resolves when the answer begins, rejects when it has not begun within `msMax`. */
-async function send(instance: Instance, forward: Forward, msMax: number): Promise<Answer> {
+/**
+ * One try: resolves when the answer begins, rejects when it has not begun within `msMax`, or the instance shows
+ * no life after `patienceMs`.
+ */
+async function send(
+  instance: Instance,
+  forward: Forward,
+  msMax: number,
+  patienceMs: number,
+): Promise<Answer> {
   const { method, path, headers, body, extraMs, signal } = forward;
   const waits = extraMs > 0 || signal !== undefined;
   const tooLate = new AbortController();
@@ -187,24 +205,43 @@ async function send(instance: Instance, forward: Forward, msMax: number): Promis
     },
   };
   const request = (waits ? instance.waitingPool : instance.pool).request(options);
-  let timer: NodeJS.Timeout | undefined;
+  const timers: NodeJS.Timeout[] = [];
   // A request that still waits for a connection does not hear the signal; so the time is kept here as well.
   const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      const code = sent ? 'NO_ANSWER' : neverSentInTime;
-      reject(Object.assign(new Error(`no answer within ${Math.round(msMax)} ms`), { code }));
+    const giveUp = () => {
+      const code = sent ? noAnswer : neverSentInTime;
+      reject(Object.assign(new Error('no answer in time'), { code }));
       // One that waits for a connection is dropped when its turn comes.
       abort();
-    }, msMax);
+    };
+    timers.push(setTimeout(giveUp, msMax));
+    // Who asked to wait waits for an order, not for an instance that hangs.
+    const probe = () => void isAlive(instance).then((alive) => alive || giveUp());
+    if (extraMs > 0) timers.push(setTimeout(probe, patienceMs - aliveMsMax));
   });
   try {
     return (await Promise.race([request, deadline])) as unknown as Answer;
   } finally {
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
     request.catch(() => {});
   }
 }
 
+/** Whether an instance answers at all; what stands behind it does not matter. */
+async function isAlive({ pool }: Instance): Promise<boolean> {
+  const late = new Promise<never>((_resolve, reject) => {
+    setTimeout(() => reject(new Error('not alive in time')), aliveMsMax).unref();
+  });
+  try {
+    const { body } = await Promise.race([pool.request({ method: 'GET', path: '/livez' }), late]);
+    await body.dump();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const noAnswer = 'NO_ANSWER';
 const neverSentInTime = 'NEVER_SENT';
 
 /** Whether the request never left: the connection was not even made. */

@@ -113,7 +113,9 @@ describe('a gateway before services that are away', () => {
   it('says so in time when a service takes the connection and never answers', async () => {
     const url = await startGateway(await silence());
     const reads = ['/accounts/alice', '/orders?user_id=alice', `/orders/${randomUUID()}/events`];
-    const writes = [{}, key()].map((headers) => ask(`${url}/orders`, { body: order, headers }));
+    const writes = [{}, key(), { ...key(), prefer: 'wait=30' }].map((headers) =>
+      ask(`${url}/orders`, { body: order, headers }),
+    );
     for (const answer of await Promise.all(reads.map((path) => ask(url + path)))) expectAway(answer);
     for (const answer of await Promise.all(writes)) {
       expectAway(answer, 'outcome-unknown');
