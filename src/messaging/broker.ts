@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type Job, PgBoss, type Queue as QueueSettings } from 'pg-boss';
-import { connectionOptions, type Queryable, type Transaction } from '../platform/database.ts';
+import {
+  connectionOptions,
+  Database,
+  type Queryable,
+  type Transaction,
+  withSettings,
+} from '../platform/database.ts';
 import type { Logger } from '../platform/logging.ts';
 import { deadLetterQueueOf } from './dead-letters.ts';
 import type { Queue } from './messages.ts';
@@ -10,8 +16,6 @@ import type { Queue } from './messages.ts';
  * whatever it carries. Claims are leases: a worker that dies gives its jobs back within seconds.
  */
 
-/** Most messages in one job. */
-export const batchSizeMax = 100;
 /** Jobs fetched together, hence at most 2,000 messages handled in one transaction. */
 const jobsFetchedMax = 20;
 /** Polling is only the safety net for what NOTIFY does not announce: retries and expired leases. */
@@ -65,6 +69,7 @@ export interface Delivery {
 export class Broker {
   readonly #boss: PgBoss;
   readonly #supervisor: PgBoss;
+  readonly #publishing: Database;
   readonly #log: Logger;
   #complainedAt = Number.NEGATIVE_INFINITY;
   /** The job published last, and the one that had been so when `hasForgotten` was asked before. */
@@ -76,11 +81,19 @@ export class Broker {
     this.#log = options.log;
     const connection = brokerConnection(options.url, options.name);
     this.#boss = new PgBoss({
-      ...connection,
-      max: 3,
+      // A claim or a completion that a crash of the server forgets only means that the job is delivered again.
+      ...brokerConnection(withSettings(options.url, { synchronous_commit: 'off' }), options.name),
+      max: 2,
       useListenNotify: true,
       supervise: false,
       instanceName: options.name,
+    });
+    // Apart, for two reasons: what is published must last, and its statement is worth preparing.
+    this.#publishing = new Database({
+      url: options.url,
+      name: `tillbox ${options.name} broker`,
+      connectionsMax: 1,
+      log: options.log,
     });
     // In an instance of its own: a pass that waits on a worker's connection would stop all redelivery.
     this.#supervisor = new PgBoss({
@@ -114,6 +127,7 @@ export class Broker {
       await this.#boss.insert(
         queue,
         jobs.map(({ data }, index) => (index === 0 ? { id, data } : { data })),
+        { db: through(this.#publishing, `broker_insert_${queue}`) },
       );
       this.#published = { queue, id, at: performance.now() };
     }
@@ -159,7 +173,10 @@ export class Broker {
   /** Lets handlers end, gives up after five seconds. May be called twice, or before start. */
   async stop(): Promise<void> {
     const bosses = [this.#boss, this.#supervisor];
-    const stopped = Promise.allSettled(bosses.map((boss) => boss.stop({ timeout: stopMsMax - 1_000 })));
+    const stopped = Promise.allSettled([
+      ...bosses.map((boss) => boss.stop({ timeout: stopMsMax - 1_000 })),
+      this.#publishing.close(),
+    ]);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => {
       timer = setTimeout(resolve, stopMsMax);
@@ -232,10 +249,10 @@ export class StoredJobs {
 }
 
 /** Where pg-boss's statements run. Without a name they stay unprepared, as it sends them. */
-function through(db: Queryable) {
+function through(db: Queryable, name = '') {
   return {
     executeSql: async (text: string, values?: unknown[]) => ({
-      rows: await db.query<Record<string, unknown>>({ name: '', text }, values),
+      rows: await db.query<Record<string, unknown>>({ name, text }, values),
     }),
   };
 }

@@ -37,6 +37,9 @@ export const queueOf = {
 } as const satisfies Record<MessageType, string>;
 export type Queue = (typeof queueOf)[MessageType];
 
+/** Most messages in a batch: in one row of an outbox, and in one job. */
+export const batchSizeMax = 100;
+
 /** Who sends each type of message, as CloudEvents `source`. */
 const sourceOf = {
   'payment.requested.v1': '/tillbox/orders',

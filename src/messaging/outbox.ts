@@ -1,13 +1,14 @@
 import type { Queryable, Statement, Transaction } from '../platform/database.ts';
 import { cutDeep, type DeadLetter, deadLetterQueueOf } from './dead-letters.ts';
-import { type Message, queueOf, toCloudEvent } from './messages.ts';
+import { batchSizeMax, type Message, queueOf, toCloudEvent } from './messages.ts';
 
-/** A row of an outbox: a message that is to be published to a queue. */
+/** A row of an outbox: a batch of messages that is to be published to a queue. */
 export interface OutboxRow {
   seq: bigint;
   queue: string;
-  message: unknown;
-  /** For a dead letter: reason, detail, queue and job it came from. */
+  /** From 1 to 100 messages, in order. */
+  messages: unknown[];
+  /** For a dead letter, which is alone in its row: reason, detail, queue and job it came from. */
   dead_letter: object | null;
   created_at: Date;
 }
@@ -15,7 +16,8 @@ export interface OutboxRow {
 /**
  * The transactional outbox of one service, the table `<schema>.outbox`: what is written here in the
  * transaction of the business data is published if, and only if, that transaction commits. A queue, not an
- * archive: a row leaves when it is published.
+ * archive: a row leaves when it is published. A row carries what one transaction has to say, up to a hundred
+ * messages, because a row costs Postgres the same whatever it carries.
  */
 export class Outbox {
   readonly #check: Statement;
@@ -27,9 +29,9 @@ export class Outbox {
     this.#insert = {
       name: `${schema}_outbox_insert`,
       text: `
-        insert into ${schema}.outbox (queue, message, dead_letter)
-        select queue, message, dead_letter
-          from jsonb_to_recordset($1) as input (queue text, message jsonb, dead_letter jsonb)`,
+        insert into ${schema}.outbox (queue, messages, message_count, dead_letter)
+        select queue, messages, message_count, dead_letter from json_to_recordset($1)
+          as input (queue text, messages json, message_count smallint, dead_letter jsonb)`,
     };
     // SKIP LOCKED: rows another relay is publishing are its own, and a hole left by a transaction that
     // commits late is simply taken later. MATERIALIZED: the limit is applied once, before the delete.
@@ -40,7 +42,7 @@ export class Outbox {
           select seq from ${schema}.outbox order by seq limit $1 for update skip locked
         )
         delete from ${schema}.outbox using taken where outbox.seq = taken.seq
-        returning outbox.seq, outbox.queue, outbox.message, outbox.dead_letter, outbox.created_at`,
+        returning outbox.seq, outbox.queue, outbox.messages, outbox.dead_letter, outbox.created_at`,
     };
   }
 
@@ -49,22 +51,15 @@ export class Outbox {
     await db.query(this.#check);
   }
 
-  /** Writes messages and dead letters, in the caller's transaction. */
-  async add(
-    tx: Transaction,
-    messages: readonly Message[],
-    deadLetters: readonly DeadLetter[],
-  ): Promise<void> {
+  /** Writes messages and dead letters in one statement; given a transaction, in the caller's. */
+  async add(db: Queryable, messages: readonly Message[], deadLetters: readonly DeadLetter[]): Promise<void> {
     if (messages.length + deadLetters.length === 0) return;
-    const rows = [
-      ...messages.map((message) => ({ queue: queueOf[message.type], message: toCloudEvent(message) })),
-      ...deadLetters.map(({ message, reason, detail, queue, jobId }) => ({
-        queue: deadLetterQueueOf(queue),
-        message: cutDeep(message),
-        dead_letter: { reason, detail, queue, job_id: jobId },
-      })),
-    ];
-    await tx.query(this.#insert, [JSON.stringify(rows)]);
+    await db.query(this.#insert, [toRows(messages, deadLetters)]);
+  }
+
+  /** The same in the caller's transaction, sent and not waited for. */
+  send(tx: Transaction, messages: readonly Message[], deadLetters: readonly DeadLetter[]): void {
+    if (messages.length + deadLetters.length > 0) tx.send(this.#insert, [toRows(messages, deadLetters)]);
   }
 
   /**
@@ -75,4 +70,30 @@ export class Outbox {
     const rows = await tx.query<OutboxRow>(this.#take, [limit]);
     return rows.sort((a, b) => (a.seq < b.seq ? -1 : 1));
   }
+}
+
+function toRows(messages: readonly Message[], deadLetters: readonly DeadLetter[]): string {
+  return JSON.stringify([...toBatches(messages), ...deadLetters.map(toRow)]);
+}
+
+/** Messages as rows, each for one queue and full but the last. */
+function toBatches(messages: readonly Message[]) {
+  const byQueue = Map.groupBy(messages, ({ type }) => queueOf[type]);
+  return [...byQueue].flatMap(([queue, all]) => {
+    const rows = [];
+    for (let from = 0; from < all.length; from += batchSizeMax) {
+      const batch = all.slice(from, from + batchSizeMax).map(toCloudEvent);
+      rows.push({ queue, messages: batch, message_count: batch.length });
+    }
+    return rows;
+  });
+}
+
+function toRow({ message, reason, detail, queue, jobId }: DeadLetter) {
+  return {
+    queue: deadLetterQueueOf(queue),
+    messages: [cutDeep(message)],
+    message_count: 1,
+    dead_letter: { reason, detail, queue, job_id: jobId },
+  };
 }

@@ -8,7 +8,7 @@ import { asCreated, isSameRequest, type Order, type OrderRequest } from './order
 import { findCreated, insertOrders, type NewOrder } from './store.ts';
 
 /** Orders inserted by one statement at most. */
-const batchSizeMax = 500;
+const ordersMax = 200;
 /** One being written while the next gathers. */
 const writesInFlightMax = 2;
 /** Beyond this the service takes seconds to catch up: refuse early instead. */
@@ -34,7 +34,7 @@ export class OrderCreation {
     this.#database = options.database;
     this.#afterCommit = options.afterCommit;
     const write = (requests: OrderRequest[]) => this.createOrders(requests);
-    this.#groupCommit = new GroupCommit({ write, batchSizeMax, writesInFlightMax, waitingMax });
+    this.#groupCommit = new GroupCommit({ write, batchSizeMax: ordersMax, writesInFlightMax, waitingMax });
   }
 
   /**

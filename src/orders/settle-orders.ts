@@ -2,7 +2,7 @@ import type { Delivery } from '../messaging/broker.ts';
 import type { DeadLetter } from '../messaging/dead-letters.ts';
 import { type PaymentResult, parseMessage } from '../messaging/messages.ts';
 import type { Outbox } from '../messaging/outbox.ts';
-import type { Database } from '../platform/database.ts';
+import { type Database, repeatSafely } from '../platform/database.ts';
 import { formatAmount } from '../platform/money.ts';
 import { isSettledAs, type Order, type Settlement, settlementOf } from './order.ts';
 import { findOrders, settleOrders } from './store.ts';
@@ -17,9 +17,10 @@ export interface Settled {
 }
 
 /**
- * Step 6, settle: payment results make NEW orders FINISHED or CANCELED, in one transaction. A result for an
- * order that is final already changes nothing: it is either the same again, or a contradiction, which goes
- * to the dead letters as does every result that can never be applied.
+ * Step 6, settle: payment results make NEW orders FINISHED or CANCELED, in one statement. A result for an order
+ * that is final already changes nothing: it is either the same again, or a contradiction, which goes to the dead
+ * letters as does every result that can never be applied. Only then are the batch's jobs completed; delivered
+ * again, its results change nothing.
  */
 export async function settleDeliveries(
   database: Database,
@@ -27,32 +28,46 @@ export async function settleDeliveries(
   deliveries: readonly Delivery[],
 ): Promise<Settled> {
   const { results, deadLetters: unreadable } = readResults(deliveries);
-  return database.transaction(async (tx) => {
-    const firsts = new Map<string, Settlement>();
-    for (const { result } of results) {
-      // One about another user or amount is no result of this order, and must not shadow the one that is.
-      const facts = `${result.orderId} ${result.userId} ${result.amount}`;
-      if (!firsts.has(facts)) firsts.set(facts, settlementOf(result));
-    }
-    const settled = await settleOrders(tx, [...firsts.values()]);
-    const repeated = results.length > settled.size;
-    const unsettled = repeated ? results.map(({ result }) => result.orderId) : [];
-    const orders = new Map((await findOrdersUnlessNone(tx, unsettled)).map((order) => [order.id, order]));
-    const contradictions = repeated
-      ? results.flatMap(({ result, delivery }) => contradiction(result, delivery, orders.get(result.orderId)))
-      : [];
-    const deadLetters = [...unreadable, ...contradictions];
-    await outbox.add(tx, [], deadLetters);
-    return { settled, duplicates: results.length - settled.size - contradictions.length, deadLetters };
-  });
+  const firsts = new Map<string, Settlement>();
+  for (const { result } of results) {
+    // One about another user or amount is no result of this order, and must not shadow the one that is.
+    const facts = `${result.orderId} ${result.userId} ${result.amount}`;
+    if (!firsts.has(facts)) firsts.set(facts, settlementOf(result));
+  }
+  const settled = await repeatSafely(() => settleOrders(database, [...firsts.values()]));
+  const contradictions =
+    results.length > settled.size ? await findContradictions(database, results, settled) : [];
+  const deadLetters = [...unreadable, ...contradictions];
+  await outbox.add(database, [], deadLetters);
+  return { settled, duplicates: results.length - settled.size - contradictions.length, deadLetters };
 }
 
-async function findOrdersUnlessNone(tx: Parameters<typeof findOrders>[0], ids: string[]): Promise<Order[]> {
-  return ids.length === 0 ? [] : findOrders(tx, ids);
+interface DeliveredResult {
+  result: PaymentResult;
+  delivery: Delivery;
+}
+
+/** The results that do not agree with the order they are about. */
+async function findContradictions(
+  database: Database,
+  results: readonly DeliveredResult[],
+  settled: ReadonlySet<string>,
+): Promise<DeadLetter[]> {
+  // One that settled its order may stand beside another that contradicts it.
+  const counts = new Map<string, number>();
+  for (const { result } of results) counts.set(result.orderId, (counts.get(result.orderId) ?? 0) + 1);
+  const doubtful = results.filter(
+    ({ result: { orderId } }) => !settled.has(orderId) || (counts.get(orderId) ?? 0) > 1,
+  );
+  const found = await findOrders(database, [...new Set(doubtful.map(({ result }) => result.orderId))]);
+  const orders = new Map(found.map((order) => [order.id, order]));
+  return doubtful.flatMap(({ result, delivery }) =>
+    contradiction(result, delivery, orders.get(result.orderId)),
+  );
 }
 
 function readResults(deliveries: readonly Delivery[]) {
-  const results: { result: PaymentResult; delivery: Delivery }[] = [];
+  const results: DeliveredResult[] = [];
   const deadLetters: DeadLetter[] = [];
   for (const delivery of deliveries) {
     const parsed = parseMessage('payment-results', delivery.message);

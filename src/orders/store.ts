@@ -1,4 +1,4 @@
-import type { CloudEvent } from '../messaging/messages.ts';
+import { batchSizeMax, type CloudEvent } from '../messaging/messages.ts';
 import type { Queryable, Statement } from '../platform/database.ts';
 import type { Order, OrderStatus, Settlement } from './order.ts';
 
@@ -40,28 +40,33 @@ export interface NewOrder {
   message: CloudEvent;
 }
 
-// One statement, hence one transaction: each order and its outbox row, or neither. ON CONFLICT DO NOTHING:
-// an order that is there already, by id or by idempotency key, is left alone and not returned. Sorted, so
-// that two batches which share keys wait for each other instead of deadlocking.
+// One statement, hence one transaction: each order with its payment request in a batch of the outbox, or
+// neither. ON CONFLICT DO NOTHING: an order that is there already, by id or by idempotency key, is left alone
+// and not returned. Sorted, so that two batches which share keys wait for each other instead of deadlocking.
 const insertOrdersStatement: Statement = {
   name: 'orders_insert',
   text: `
-    with input as (
+    with input as materialized (
       select * from json_to_recordset($1) as input
-        (id uuid, user_id text, amount bigint, description text, idempotency_key text, message jsonb)
+        (id uuid, user_id text, amount bigint, description text, idempotency_key text, message json)
     ), created as (
       insert into orders.orders (id, user_id, amount, description, idempotency_key)
       select id, user_id, amount, description, idempotency_key from input order by user_id, idempotency_key
       on conflict do nothing
       returning id, created_at
+    ), noted as (
+      insert into orders.waiting (order_id) select id from created
     ), announced as (
-      insert into orders.outbox (queue, message)
-      select 'payment-requests', input.message from created join input using (id)
+      insert into orders.outbox (queue, messages, message_count)
+      select 'payment-requests', json_agg(message), count(*) from (
+        select message, (row_number() over () - 1) / ${batchSizeMax} as batch
+          from input where id = any(array(select id from created))
+      ) as requests group by batch
     )
     select id, created_at from created`,
 };
 
-/** Step 1 in SQL: inserts orders with their outbox rows; answers when each new one was created, by id. */
+/** Step 1 in SQL: inserts orders with their requests; answers when each new one was created, by id. */
 export async function insertOrders(db: Queryable, orders: readonly NewOrder[]): Promise<Map<string, Date>> {
   const input = orders.map(({ id, userId, amount, description, idempotencyKey, message }) => ({
     id,
@@ -100,23 +105,25 @@ export async function findCreated(
   return rows.map((row) => ({ order: toOrder(row), idempotencyKey: row.idempotency_key }));
 }
 
-// Locked in the order of their ids before the update, so that two batches about the same orders wait for
-// each other instead of deadlocking. An order that is not NEW is not touched: a final status never changes.
+// An order that is not NEW is not touched: a final status never changes. Two batches that share orders come
+// from one message delivered twice; should they deadlock, the one that loses is run again.
 const settleOrdersStatement: Statement = {
   name: 'orders_settle',
   text: `
-    with input as (
+    with input as materialized (
       select * from json_to_recordset($1)
         as input (order_id uuid, user_id text, amount bigint, status text, reason text)
-    ), waiting as materialized (
-      select id from orders.orders
-       where id in (select order_id from input) and status = 'NEW' order by id for no key update
+    ), settled as (
+      update orders.orders
+         set status = input.status, reason = input.reason, settled_at = now()
+        from input
+       where orders.id = input.order_id and orders.status = 'NEW'
+         and (orders.user_id, orders.amount) = (input.user_id, input.amount)
+      returning orders.id
+    ), no_longer_waiting as (
+      delete from orders.waiting using settled where waiting.order_id = settled.id
     )
-    update orders.orders
-       set status = input.status, reason = input.reason, settled_at = now()
-      from waiting join input on input.order_id = waiting.id
-     where orders.id = waiting.id and (orders.user_id, orders.amount) = (input.user_id, input.amount)
-    returning orders.id`,
+    select id from settled`,
 };
 
 /**
@@ -184,15 +191,18 @@ const claimOverdueStatement: Statement = {
   name: 'orders_claim_overdue',
   text: `
     with overdue as materialized (
-      select id from orders.orders
-       where status = 'NEW' and requested_at < now() - interval '1 second' * $1::float8
+      select order_id from orders.waiting
+       where requested_at < now() - interval '1 second' * $1::float8
          and requested_at < now() - interval '1 second' * least($1::float8 * 2 ^ (request_count - 1), $2::float8)
        order by requested_at limit $3 for no key update skip locked
+    ), claimed as (
+      update orders.waiting
+         set requested_at = now(), request_count = least(request_count + 1, 1000)
+        from overdue where waiting.order_id = overdue.order_id
+      returning waiting.order_id
     )
-    update orders.orders
-       set requested_at = now(), request_count = least(request_count + 1, 1000)
-      from overdue where orders.id = overdue.id
-    returning orders.id, orders.user_id, orders.amount`,
+    select orders.id, orders.user_id, orders.amount
+      from claimed join orders.orders on orders.id = claimed.order_id where orders.status = 'NEW'`,
 };
 
 /** Marks orders that wait too long as requested again, in the caller's transaction, and answers them. */

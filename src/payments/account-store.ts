@@ -1,5 +1,4 @@
 import type { Queryable, Statement, Transaction } from '../platform/database.ts';
-import { jsonRows } from '../platform/json-rows.ts';
 import type { Account, Entry, NewEntry } from './account.ts';
 
 /** The SQL of accounts and their ledger. */
@@ -156,28 +155,28 @@ const insertEntriesStatement: Statement = {
       as input (user_id text, seq bigint, amount bigint, balance bigint, topup_id uuid, order_id uuid)`,
 };
 
-/** Writes accounts as they are after their movements, and the entries that record them. */
-export async function writeMovements(
+/** Writes accounts as they are after their movements, and the entries that record them. Sent, not waited for. */
+export function writeMovements(
   tx: Transaction,
   accounts: readonly Account[],
   entries: readonly NewEntry[],
-): Promise<void> {
+): void {
   if (entries.length === 0) return;
   const accountRows = accounts.map(({ userId, balance, entryCount }) => ({
     user_id: userId,
-    balance,
-    entry_count: entryCount,
+    balance: balance.toString(),
+    entry_count: entryCount.toString(),
   }));
   const entryRows = entries.map(({ userId, seq, amount, balance, topupId, orderId }) => ({
     user_id: userId,
-    seq,
-    amount,
-    balance,
+    seq: seq.toString(),
+    amount: amount.toString(),
+    balance: balance.toString(),
     topup_id: topupId,
     order_id: orderId,
   }));
-  await tx.query(updateAccountsStatement, [jsonRows(accountRows)]);
-  await tx.query(insertEntriesStatement, [jsonRows(entryRows)]);
+  tx.send(updateAccountsStatement, [JSON.stringify(accountRows)]);
+  tx.send(insertEntriesStatement, [JSON.stringify(entryRows)]);
 }
 
 const listEntriesStatement: Statement = {

@@ -1,5 +1,4 @@
 import type { Statement, Transaction } from '../platform/database.ts';
-import { jsonRows } from '../platform/json-rows.ts';
 import type { Decision } from './decisions.ts';
 
 /** The SQL of decisions. */
@@ -35,15 +34,15 @@ export async function findDecisions(tx: Transaction, orderIds: readonly string[]
   );
 }
 
-/** Records decisions, for ever. */
-export async function insertDecisions(tx: Transaction, decisions: readonly Decision[]): Promise<void> {
+/** Records decisions, for ever. Sent, not waited for. */
+export function insertDecisions(tx: Transaction, decisions: readonly Decision[]): void {
   if (decisions.length === 0) return;
   const rows = decisions.map(({ orderId, userId, amount, outcome, reason }) => ({
     order_id: orderId,
     user_id: userId,
-    amount,
+    amount: amount.toString(),
     outcome,
     reason,
   }));
-  await tx.query(insertDecisionsStatement, [jsonRows(rows)]);
+  tx.send(insertDecisionsStatement, [JSON.stringify(rows)]);
 }

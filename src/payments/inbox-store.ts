@@ -1,6 +1,5 @@
-import { messageId, type PaymentRequested } from '../messaging/messages.ts';
+import type { PaymentRequested } from '../messaging/messages.ts';
 import type { Queryable, Statement, Transaction } from '../platform/database.ts';
-import { jsonRows } from '../platform/json-rows.ts';
 import type { PaymentRequest } from './decisions.ts';
 
 /** The transactional inbox: the table payments.inbox and all SQL on it. */
@@ -31,6 +30,7 @@ const receiveStatement: Statement = {
 
 /** A message as received: `deliveries` counts its copies within the batch. */
 export interface ReceivedRequest {
+  messageId: string;
   request: PaymentRequested;
   jobId: string;
   deliveries: number;
@@ -41,20 +41,20 @@ export interface ReceivedRequest {
  * a request that differs from the one stored under its id is missing from the answer.
  */
 export async function receiveRequests(
-  tx: Transaction,
+  db: Queryable,
   received: readonly ReceivedRequest[],
 ): Promise<Map<string, number>> {
-  const rows = received.map(({ request, jobId, deliveries }) => ({
-    message_id: messageId(request.orderId, request.type),
+  const rows = received.map(({ messageId, request, jobId, deliveries }) => ({
+    message_id: messageId,
     order_id: request.orderId,
     user_id: request.userId,
-    amount: request.amount,
+    amount: request.amount.toString(),
     traceparent: request.traceparent,
     job_id: jobId,
     deliveries,
   }));
-  const stored = await tx.query<{ message_id: string; deliveries: number }>(receiveStatement, [
-    jsonRows(rows),
+  const stored = await db.query<{ message_id: string; deliveries: number }>(receiveStatement, [
+    JSON.stringify(rows),
   ]);
   return new Map(stored.map(({ message_id, deliveries }) => [message_id, deliveries]));
 }
@@ -96,9 +96,9 @@ const markProcessedStatement: Statement = {
   text: 'update payments.inbox set processed_at = now() where message_id = any($1::uuid[])',
 };
 
-/** Marks claimed requests as processed. */
-export async function markProcessed(tx: Transaction, requests: readonly InboxRequest[]): Promise<void> {
-  await tx.query(markProcessedStatement, [requests.map((request) => request.messageId)]);
+/** Marks claimed requests as processed. Sent, not waited for. */
+export function markProcessed(tx: Transaction, requests: readonly InboxRequest[]): void {
+  tx.send(markProcessedStatement, [requests.map((request) => request.messageId)]);
 }
 
 // SKIP LOCKED: a message that comes again at this moment keeps its row, and pruning waits for nobody.

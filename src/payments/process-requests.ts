@@ -39,36 +39,39 @@ export async function processRequests(database: Database, outbox: Outbox): Promi
 }
 
 async function processIn(tx: Transaction, outbox: Outbox): Promise<Processed> {
-  const { requests, accounts, held } = await claimPayable(tx);
+  const { requests, accounts, decided, held } = await claimPayable(tx);
   if (requests.length === 0) return { processed: 0, held };
-  const decided = await findDecisions(
-    tx,
-    requests.map(({ orderId }) => orderId),
-  );
   const verdicts = decide(requests, accounts, decided);
-  await insertDecisions(tx, verdicts.decisions);
-  await writeMovements(tx, verdicts.accounts, verdicts.entries);
-  await outbox.add(tx, verdicts.results, verdicts.contradictions.map(contradiction));
-  await markProcessed(tx, requests);
+  insertDecisions(tx, verdicts.decisions);
+  writeMovements(tx, verdicts.accounts, verdicts.entries);
+  outbox.send(tx, verdicts.results, verdicts.contradictions.map(contradiction));
+  markProcessed(tx, requests);
   return { processed: requests.length, held };
 }
 
-/** Claims requests whose accounts can be locked now. */
+/** Claims requests whose accounts can be locked now, and finds what was decided about them before. */
 async function claimPayable(tx: Transaction) {
   const heldUsers = new Set<string>();
   let held = 0;
   for (let claim = 1; ; claim += 1) {
     const claimed = await claimRequests(tx, processedMax, heldUsers);
-    if (claimed.length === 0) return { requests: [], accounts: [], held };
-    const free = await lockFreeAccounts(
-      tx,
-      claimed.map(({ userId }) => userId),
-    );
+    if (claimed.length === 0) return { requests: [], accounts: [], decided: [], held };
+    // Sent together, run one after the other: decisions are read when the accounts are locked.
+    const [free, decided] = await Promise.all([
+      lockFreeAccounts(
+        tx,
+        claimed.map(({ userId }) => userId),
+      ),
+      findDecisions(
+        tx,
+        claimed.map(({ orderId }) => orderId),
+      ),
+    ]);
     for (const userId of free.held) heldUsers.add(userId);
     const requests = claimed.filter(({ userId }) => !free.held.has(userId));
     held += claimed.length - requests.length;
     if (requests.length > 0 || claimed.length < processedMax || claim === claimsMax) {
-      return { requests, accounts: free.accounts, held };
+      return { requests, accounts: free.accounts, decided, held };
     }
   }
 }

@@ -15,9 +15,9 @@ export interface Received {
 }
 
 /**
- * Step 3, receive: the messages of a batch go into the inbox and what can never be processed into the dead
- * letters, in one transaction. Only when it has committed are the batch's jobs completed; delivered again,
- * the same messages are duplicates.
+ * Step 3, receive: the messages of a batch go into the inbox, in one statement, and what can never be processed
+ * into the dead letters. Only then are the batch's jobs completed; delivered again, the same messages are
+ * duplicates.
  */
 export async function receiveDeliveries(
   database: Database,
@@ -25,19 +25,19 @@ export async function receiveDeliveries(
   deliveries: readonly Delivery[],
 ): Promise<Received> {
   const { received, deadLetters: unreadable } = readRequests(deliveries);
-  return database.transaction(async (tx) => {
-    const stored = await receiveRequests(tx, received);
-    const contradictions = received
-      .filter(({ request }) => !stored.has(messageId(request.orderId, request.type)))
-      .map(contradiction);
-    const deadLetters = [...unreadable, ...contradictions];
-    await outbox.add(tx, [], deadLetters);
-    const firsts = received.filter(
-      ({ request, deliveries: copies }) => stored.get(messageId(request.orderId, request.type)) === copies,
-    );
-    const duplicates = deliveries.length - deadLetters.length - firsts.length;
-    return { stored: stored.size, duplicates, deadLetters };
-  });
+  // Not repeated here when its answer is lost: it would count its own first try as a delivery.
+  const stored = received.length === 0 ? new Map() : await receiveRequests(database, received);
+  let firsts = 0;
+  const contradictions: DeadLetter[] = [];
+  for (const one of received) {
+    const count = stored.get(one.messageId);
+    if (count === undefined) contradictions.push(contradiction(one));
+    else if (count === one.deliveries) firsts += 1;
+  }
+  const deadLetters = [...unreadable, ...contradictions];
+  await outbox.add(database, [], deadLetters);
+  const duplicates = deliveries.length - deadLetters.length - firsts;
+  return { stored: stored.size, duplicates, deadLetters };
 }
 
 /** Parses a batch; equal copies of a message become one with a count, since a row is written once. */
@@ -58,8 +58,10 @@ function readRequests(deliveries: readonly Delivery[]) {
     }
     const request = parsed.message;
     const copy = received.get(request.orderId);
-    if (copy === undefined) received.set(request.orderId, { request, jobId, deliveries: 1 });
-    else if (copy.request.userId === request.userId && copy.request.amount === request.amount) {
+    if (copy === undefined) {
+      const id = messageId(request.orderId, request.type);
+      received.set(request.orderId, { messageId: id, request, jobId, deliveries: 1 });
+    } else if (copy.request.userId === request.userId && copy.request.amount === request.amount) {
       copy.deliveries += 1;
     } else deadLetters.push(contradiction({ request, jobId }));
   }

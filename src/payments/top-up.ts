@@ -110,7 +110,7 @@ async function topUpIn(
   for (const topup of await insertTopups(tx, topups)) byId.set(topup.id, topup);
   const movedUsers = new Set(entries.map(({ userId }) => userId));
   const moved = [...accounts.values()].filter(({ userId }) => movedUsers.has(userId));
-  await writeMovements(tx, moved, entries);
+  writeMovements(tx, moved, entries);
   return outcomes.map((outcome) =>
     outcome instanceof CodedError
       ? outcome

@@ -1,5 +1,4 @@
 import type { Statement, Transaction } from '../platform/database.ts';
-import { jsonRows } from '../platform/json-rows.ts';
 
 /** The SQL of top-ups. */
 
@@ -40,11 +39,11 @@ export async function insertTopups(
   const rows = topups.map(({ id, userId, amount, balance, idempotencyKey }) => ({
     id,
     user_id: userId,
-    amount,
-    balance,
+    amount: amount.toString(),
+    balance: balance.toString(),
     idempotency_key: idempotencyKey,
   }));
-  return (await tx.query<TopupRow>(insertTopupsStatement, [jsonRows(rows)])).map(toTopup);
+  return (await tx.query<TopupRow>(insertTopupsStatement, [JSON.stringify(rows)])).map(toTopup);
 }
 
 const findTopupsStatement: Statement = {

@@ -17,6 +17,22 @@ export interface Queryable {
 /** A transaction under way, as a function receives it that must share its caller's. */
 export interface Transaction extends Queryable {
   readonly inTransaction: true;
+  /**
+   * Sends a statement whose answer nobody needs, without waiting for it: it travels together with what
+   * follows, up to the commit. When it fails, the transaction fails with its error.
+   */
+  send(statement: Statement, values?: readonly unknown[]): void;
+}
+
+/** How a transaction differs from the usual. */
+export interface TransactionOptions {
+  /** Longest wait for a lock; a caller that sets it is told when it passed, at once. */
+  lockMs?: number;
+  /**
+   * Whether a crash of the server may undo it within its last half second, because it will then be done again.
+   * Such a commit does not wait for the disk.
+   */
+  forgettable?: boolean;
 }
 
 /** What each connection may take; every wait has an end. Milliseconds. */
@@ -31,6 +47,16 @@ const limits = {
   lockMs: 5_000,
   /** A paused process gives up its locks after this. Longer than the relay's call to the broker. */
   idleInTransactionMs: 10_000,
+};
+
+/**
+ * Our statements reach rows through indexes, a few of many. Prepared on a table that was empty a moment ago, a
+ * plan would read it whole, and go on to when it has grown.
+ */
+const planSettings = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
 };
 
 /** Retries of a transaction that lost to another one; each waits up to `retryMs` × attempt. */
@@ -51,9 +77,11 @@ export class Database implements Queryable {
    */
   constructor(options: { url: string; name: string; connectionsMax: number; log: Logger }) {
     this.#pool = new pg.Pool({
-      ...connectionOptions(options.url, options.name),
+      ...connectionOptions(withSettings(options.url, planSettings), options.name),
       max: options.connectionsMax,
-    });
+      // Statements that nobody waits for between them are sent together.
+      pipeline: true,
+    } as pg.PoolConfig);
     // An idle connection that dies is replaced at the next use; without a listener it would end the process.
     this.#pool.on('error', (error) => options.log.debug({ err: error }, 'idle database connection lost'));
   }
@@ -67,14 +95,17 @@ export class Database implements Queryable {
    * Runs `work` in one READ COMMITTED transaction and commits. When it lost to another transaction
    * (deadlock, serialization, lock timeout) it is rolled back and run again, a few times, with jitter; so
    * `work` must do nothing but SQL, or what is safe to repeat.
-   * @param options.lockMs longest wait for a lock; a caller that sets it is told when it passed, at once
    */
   async transaction<Result>(
     work: (tx: Transaction) => Promise<Result>,
-    options: { lockMs?: number } = {},
+    options: TransactionOptions = {},
   ): Promise<Result> {
-    const { lockMs } = options;
-    const begin = lockMs === undefined ? 'begin' : `begin; set local lock_timeout = ${Math.ceil(lockMs)}`;
+    const { lockMs, forgettable = false } = options;
+    const begin = [
+      'begin',
+      ...(lockMs === undefined ? [] : [`set local lock_timeout = ${Math.ceil(lockMs)}`]),
+      ...(forgettable ? ['set local synchronous_commit = off'] : []),
+    ].join('; ');
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#transactionOnce(begin, work);
@@ -88,12 +119,18 @@ export class Database implements Queryable {
 
   async #transactionOnce<Result>(begin: string, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     const client = await this.#pool.connect();
+    let broken: Error | undefined;
+    let unheard: { error: unknown } | undefined;
     const tx: Transaction = {
       inTransaction: true,
       query: async <Row extends object>(statement: Statement, values: readonly unknown[] = []) =>
         (await client.query<Row>({ ...statement, values: [...values] })).rows,
+      send: (statement, values = []) => {
+        client.query({ ...statement, values: [...values] }).catch((error: unknown) => {
+          unheard ??= { error };
+        });
+      },
     };
-    let broken: Error | undefined;
     // A connection that dies while checked out says so here, and in the statement under way.
     const onError = (error: Error) => {
       broken = error;
@@ -103,6 +140,7 @@ export class Database implements Queryable {
       await client.query(begin);
       const result = await work(tx);
       const { command } = await client.query('commit');
+      if (unheard !== undefined) throw unheard.error;
       // Postgres answers the commit of a transaction that had failed with ROLLBACK, not with an error.
       if (command !== 'COMMIT')
         throw new Error('a statement failed in the transaction, and the work went on');
@@ -151,6 +189,15 @@ export async function repeatSafely<Result>(work: () => Promise<Result>): Promise
       await new Promise((resolve) => setTimeout(resolve, Math.random() * retryMs * attempt));
     }
   }
+}
+
+/** An URL whose connections begin with these settings, besides those it has. */
+export function withSettings(url: string, settings: Readonly<Record<string, string>>): string {
+  const own = new URL(url);
+  const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
+  const given = own.searchParams.get('options');
+  own.searchParams.set('options', [...(given === null ? [] : [given]), ...flags].join(' '));
+  return own.href;
 }
 
 /** The options every connection of ours is opened with, whoever opens it. */

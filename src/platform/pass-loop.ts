@@ -18,6 +18,7 @@ export class PassLoop {
   readonly #name: string;
   readonly #pass: () => Promise<boolean | number>;
   readonly #idleMs: number;
+  readonly #lingerMs: () => number;
   readonly #log: Logger;
   #poked = false;
   #stopping = false;
@@ -29,11 +30,20 @@ export class PassLoop {
    * @param options.pass does one bounded batch; true when more may be waiting, or the milliseconds until it
    *   should be looked again
    * @param options.idleMs longest wait between two passes, in milliseconds
+   * @param options.lingerMs asked after a pass: how long a poke waits for more to come, in milliseconds; 0 when
+   *   left out. A pass that said there is more is followed at once all the same
    */
-  constructor(options: { name: string; pass: () => Promise<boolean | number>; idleMs: number; log: Logger }) {
+  constructor(options: {
+    name: string;
+    pass: () => Promise<boolean | number>;
+    idleMs: number;
+    lingerMs?: () => number;
+    log: Logger;
+  }) {
     this.#name = options.name;
     this.#pass = options.pass;
     this.#idleMs = options.idleMs;
+    this.#lingerMs = options.lingerMs ?? (() => 0);
     this.#log = options.log;
   }
 
@@ -65,7 +75,9 @@ export class PassLoop {
         const more = await this.#pass();
         if (failures > 0) this.#log.info({ loop: this.#name, failures }, 'recovered');
         failures = 0;
-        if (more !== true && !this.#poked) await this.#wait(more === false ? this.#idleMs : more);
+        if (more === true) continue;
+        await this.#wait(this.#lingerMs(), { evenIfPoked: true });
+        if (!this.#poked) await this.#wait(more === false ? this.#idleMs : more);
       } catch (error) {
         failures += 1;
         if (performance.now() - complainedAt > complaintIntervalMs) {
@@ -79,7 +91,7 @@ export class PassLoop {
   }
 
   async #wait(ms: number, { evenIfPoked = false } = {}): Promise<void> {
-    if (this.#stopping) return;
+    if (this.#stopping || ms === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#wake = () => {

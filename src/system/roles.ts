@@ -17,8 +17,8 @@ export type Duty = (typeof duties)[number];
 const privileges: Record<'orders' | 'payments', string> = {
   orders: `
     grant select, insert on orders.orders to ROLE;
-    grant update (status, reason, settled_at, requested_at, request_count, idempotency_key) on orders.orders to ROLE;
-    grant select, insert, update, delete on orders.outbox to ROLE;`,
+    grant update (status, reason, settled_at, idempotency_key) on orders.orders to ROLE;
+    grant select, insert, update, delete on orders.waiting, orders.outbox to ROLE;`,
   payments: `
     grant select, insert on payments.accounts, payments.topups, payments.entries, payments.decisions to ROLE;
     grant update (balance, entry_count, idempotency_key) on payments.accounts to ROLE;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { batchSizeMax } from '../../../src/messaging/broker.ts';
+import { batchSizeMax } from '../../../src/messaging/messages.ts';
 import type { OutboxRow } from '../../../src/messaging/outbox.ts';
 import { toPublications } from '../../../src/messaging/outbox-relay.ts';
 
