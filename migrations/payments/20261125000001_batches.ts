@@ -15,6 +15,19 @@ export async function up(knex: Knex): Promise<void> {
     comment on table payments.outbox is
       'A batch of messages that is to be published. A row leaves when it is published: a queue, not an archive.';
 
+    -- The same rules, spelled so that checking them costs a fraction of a microsecond: bounded repetition costs
+    -- ten, at every insert and every update.
+    alter table payments.accounts
+      drop constraint accounts_user_id_check, drop constraint accounts_idempotency_key_check,
+      add constraint accounts_user_id_check
+        check (length(user_id) between 1 and 64 and user_id collate "C" !~ '[^A-Za-z0-9._@:-]'),
+      add constraint accounts_idempotency_key_check
+        check (length(idempotency_key) between 1 and 255 and idempotency_key collate "C" !~ '[^!-~]');
+    alter table payments.topups
+      drop constraint topups_idempotency_key_check,
+      add constraint topups_idempotency_key_check
+        check (length(idempotency_key) between 1 and 255 and idempotency_key collate "C" !~ '[^!-~]');
+
     -- A foreign key looks up the account of each entry by itself; this looks up those of a whole statement.
     -- Nobody deletes an account or a top-up: no service has the privilege.
     alter table payments.entries drop constraint entries_user_id_fkey, drop constraint entries_topup_id_fkey;
@@ -40,6 +53,13 @@ export async function down(knex: Knex): Promise<void> {
   await knex.raw(`
     drop trigger entries_source_exists on payments.entries;
     drop function payments.refuse_entries_from_nowhere();
+    alter table payments.accounts
+      drop constraint accounts_user_id_check, drop constraint accounts_idempotency_key_check,
+      add constraint accounts_user_id_check check (user_id ~ '^[A-Za-z0-9._@:-]{1,64}$'),
+      add constraint accounts_idempotency_key_check check (idempotency_key ~ '^[!-~]{1,255}$');
+    alter table payments.topups
+      drop constraint topups_idempotency_key_check,
+      add constraint topups_idempotency_key_check check (idempotency_key ~ '^[!-~]{1,255}$');
     alter table payments.entries
       add constraint entries_user_id_fkey foreign key (user_id) references payments.accounts,
       add constraint entries_topup_id_fkey foreign key (topup_id) references payments.topups;
