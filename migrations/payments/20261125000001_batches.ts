@@ -9,6 +9,8 @@ export async function up(knex: Knex): Promise<void> {
     alter table payments.outbox
       drop column message,
       alter column messages set not null,
+      -- A batch lives for milliseconds: compressing it would cost more than it saves.
+      alter column messages set storage external,
       alter column message_count drop default,
       add constraint outbox_messages check (json_typeof(messages) = 'array' and message_count between 1 and 100),
       add constraint outbox_dead_letter_alone check (dead_letter is null or message_count = 1);

@@ -5,10 +5,8 @@ import { CodedError } from '../platform/errors.ts';
 import { GroupCommit } from '../platform/group-commit.ts';
 import { isUnavailable } from '../platform/postgres-errors.ts';
 import { asCreated, isSameRequest, type Order, type OrderRequest } from './order.ts';
-import { findCreated, insertOrders, type NewOrder } from './store.ts';
+import { findCreated, insertedMax, insertOrders, type NewOrder } from './store.ts';
 
-/** Orders inserted by one statement at most. */
-const ordersMax = 200;
 /** One being written while the next gathers. */
 const writesInFlightMax = 2;
 /** Beyond this the service takes seconds to catch up: refuse early instead. */
@@ -34,7 +32,7 @@ export class OrderCreation {
     this.#database = options.database;
     this.#afterCommit = options.afterCommit;
     const write = (requests: OrderRequest[]) => this.createOrders(requests);
-    this.#groupCommit = new GroupCommit({ write, batchSizeMax: ordersMax, writesInFlightMax, waitingMax });
+    this.#groupCommit = new GroupCommit({ write, batchSizeMax: insertedMax, writesInFlightMax, waitingMax });
   }
 
   /**

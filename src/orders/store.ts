@@ -40,44 +40,53 @@ export interface NewOrder {
   message: CloudEvent;
 }
 
-// One statement, hence one transaction: each order with its payment request in a batch of the outbox, or
-// neither. ON CONFLICT DO NOTHING: an order that is there already, by id or by idempotency key, is left alone
-// and not returned. Sorted, so that two batches which share keys wait for each other instead of deadlocking.
+// One statement, hence one transaction: the orders with their payment requests as a batch of the outbox, or
+// nothing. ON CONFLICT DO NOTHING: an order that is there already, by id or by idempotency key, is left alone
+// and not returned, and its request is taken out of the batch. Sorted, so that two statements which share keys
+// wait for each other instead of deadlocking.
 const insertOrdersStatement: Statement = {
   name: 'orders_insert',
   text: `
-    with input as materialized (
-      select * from json_to_recordset($1) as input
-        (id uuid, user_id text, amount bigint, description text, idempotency_key text, message json)
-    ), created as (
+    with created as (
       insert into orders.orders (id, user_id, amount, description, idempotency_key)
-      select id, user_id, amount, description, idempotency_key from input order by user_id, idempotency_key
+      select id, user_id, amount, description, idempotency_key
+        from json_to_recordset($1) as input
+          (id uuid, user_id text, amount bigint, description text, idempotency_key text)
+       order by user_id, idempotency_key
       on conflict do nothing
       returning id, created_at
     ), noted as (
       insert into orders.waiting (order_id) select id from created
     ), announced as (
       insert into orders.outbox (queue, messages, message_count)
-      select 'payment-requests', json_agg(message), count(*) from (
-        select message, (row_number() over () - 1) / ${batchSizeMax} as batch
-          from input where id = any(array(select id from created))
-      ) as requests group by batch
+      select 'payment-requests',
+             case count when $3 then $2::json
+               else (select json_agg(request) from json_array_elements($2::json) as request
+                      where (request ->> 'subject')::uuid = any(array(select id from created))) end,
+             count
+        from (select count(*) from created) as created where count > 0
     )
     select id, created_at from created`,
 };
 
-/** Step 1 in SQL: inserts orders with their requests; answers when each new one was created, by id. */
+/** Orders inserted by one statement at most: their requests are one batch. */
+export const insertedMax = batchSizeMax;
+
+/**
+ * Step 1 in SQL: inserts up to 100 orders with their requests; answers when each new one was created, by id.
+ */
 export async function insertOrders(db: Queryable, orders: readonly NewOrder[]): Promise<Map<string, Date>> {
-  const input = orders.map(({ id, userId, amount, description, idempotencyKey, message }) => ({
+  const input = orders.map(({ id, userId, amount, description, idempotencyKey }) => ({
     id,
     user_id: userId,
     amount: amount.toString(),
     description,
     idempotency_key: idempotencyKey,
-    message,
   }));
   const rows = await db.query<{ id: string; created_at: Date }>(insertOrdersStatement, [
     JSON.stringify(input),
+    JSON.stringify(orders.map(({ message }) => message)),
+    orders.length,
   ]);
   return new Map(rows.map((row) => [row.id, row.created_at]));
 }
