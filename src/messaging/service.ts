@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { Database } from '../platform/database.ts';
+import { Database, plansByIndex } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { createHttpServer, listen } from '../platform/http-server.ts';
 import { type Daemon, waitUntilAvailable } from '../platform/lifecycle.ts';
@@ -74,7 +74,13 @@ export class Service implements Daemon {
     this.#settings = settings;
     this.#app = createHttpServer({ log, bodies: 'json' });
     this.#broker = new Broker({ url: brokerUrl, name, log });
-    const database = new Database({ url: databaseUrl, name: `tillbox ${name}`, connectionsMax, log });
+    const database = new Database({
+      url: databaseUrl,
+      name: `tillbox ${name}`,
+      connectionsMax,
+      settings: plansByIndex,
+      log,
+    });
     const outbox = new Outbox(name);
     const relay = new OutboxRelay({ database, outbox, broker: this.#broker, log });
     this.#parts = { database, outbox, relay, broker: this.#broker, retention, log };

@@ -50,10 +50,10 @@ const limits = {
 };
 
 /**
- * Our statements reach rows through indexes, a few of many. Prepared on a table that was empty a moment ago, a
- * plan would read it whole, and go on to when it has grown.
+ * Settings for a service, whose statements reach rows through indexes, a few of many. Prepared on a table that
+ * was empty a moment ago, a plan would read it whole, and go on to when it has grown.
  */
-const planSettings = {
+export const plansByIndex = {
   enable_seqscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
@@ -74,10 +74,17 @@ export class Database implements Queryable {
    * @param options.url connection string of the role that does the work
    * @param options.name shown in pg_stat_activity
    * @param options.connectionsMax most connections held at once
+   * @param options.settings parameters of Postgres that its connections begin with
    */
-  constructor(options: { url: string; name: string; connectionsMax: number; log: Logger }) {
+  constructor(options: {
+    url: string;
+    name: string;
+    connectionsMax: number;
+    settings?: Readonly<Record<string, string>>;
+    log: Logger;
+  }) {
     this.#pool = new pg.Pool({
-      ...connectionOptions(withSettings(options.url, planSettings), options.name),
+      ...connectionOptions(withSettings(options.url, options.settings ?? {}), options.name),
       max: options.connectionsMax,
       // Statements that nobody waits for between them are sent together.
       pipeline: true,
@@ -193,6 +200,7 @@ export async function repeatSafely<Result>(work: () => Promise<Result>): Promise
 
 /** An URL whose connections begin with these settings, besides those it has. */
 export function withSettings(url: string, settings: Readonly<Record<string, string>>): string {
+  if (Object.keys(settings).length === 0) return url;
   const own = new URL(url);
   const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
   const given = own.searchParams.get('options');

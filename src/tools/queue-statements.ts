@@ -11,35 +11,57 @@ const recentMax = 20_000;
 /** The window of rates. */
 export const rateSeconds = 5;
 
-/** How an outbox or the inbox stands. Beyond `countedMax`, `span` (the numbers its rows cover) is nearest. */
+/** How an outbox or the inbox stands. Beyond `countedMax` rows the numbers they cover are nearest. */
 export interface StoredDepth {
   name: string;
-  counted: bigint;
+  /** Rows, and the messages in them, up to `countedMax` rows. */
+  rows: bigint;
+  messages: bigint;
+  /** The numbers (seq) from the oldest row to the newest. */
   span: bigint;
   oldest_s: number | null;
 }
 
-function storedDepth(name: string, table: string, where: string, time: string): string {
+function storedDepth(place: { name: string; table: string; where: string; time: string; messages: string }) {
+  const { name, table, where, time, messages } = place;
   const end = (direction: 'asc' | 'desc', column: string) =>
     `(select ${column} from ${table} where ${where} order by seq ${direction} limit 1)`;
   return `
-    select '${name}' as name,
-           (select count(*) from (select from ${table} where ${where} limit ${countedMax + 1}) as rows) as counted,
+    select '${name}' as name, rows, messages,
            coalesce(${end('desc', 'seq')} - ${end('asc', 'seq')} + 1, 0) as span,
-           extract(epoch from now() - ${end('asc', time)})::float8 as oldest_s`;
+           extract(epoch from now() - ${end('asc', time)})::float8 as oldest_s
+      from (select count(*) as rows, coalesce(sum(messages), 0)::bigint as messages
+              from (select ${messages} as messages from ${table} where ${where} limit ${countedMax + 1}) as counted
+           ) as counted`;
+}
+
+function outboxDepth(schema: 'orders' | 'payments'): string {
+  return storedDepth({
+    name: `${schema}-outbox`,
+    table: `${schema}.outbox`,
+    where: 'true',
+    time: 'created_at',
+    messages: 'message_count',
+  });
 }
 
 /** One row: the outbox of orders. */
 export const ordersStatement: Statement = {
   name: 'queues_orders',
-  text: storedDepth('orders-outbox', 'orders.outbox', 'true', 'created_at'),
+  text: outboxDepth('orders'),
 };
 /** Two rows: the inbox and the outbox of payments. */
 export const paymentsStatement: Statement = {
   name: 'queues_payments',
   text: [
-    storedDepth('payments-inbox', 'payments.inbox', 'processed_at is null', 'received_at'),
-    storedDepth('payments-outbox', 'payments.outbox', 'true', 'created_at'),
+    storedDepth({
+      name: 'payments-inbox',
+      table: 'payments.inbox',
+      where: 'processed_at is null',
+      time: 'received_at',
+      messages: '1',
+    }),
+    outboxDepth('payments'),
   ].join(' union all '),
 };
 

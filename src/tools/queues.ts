@@ -95,12 +95,14 @@ export class Queues {
   }
 }
 
-function storedView({ name, counted, span, oldest_s }: StoredDepth, kind: QueueView['kind']): QueueView {
-  const estimated = counted > countedMax;
+function storedView(row: StoredDepth, kind: QueueView['kind']): QueueView {
+  const { name, oldest_s } = row;
+  const [rows, messages, span] = [Number(row.rows), Number(row.messages), Number(row.span)];
+  const estimated = rows > countedMax;
   return {
     name,
     kind,
-    depth: Number(estimated && span > counted ? span : counted),
+    depth: estimated ? Math.round((messages / rows) * Math.max(rows, span)) : messages,
     estimated,
     oldest_s: tenths(oldest_s),
     in_flight: null,

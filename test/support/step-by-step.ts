@@ -68,7 +68,7 @@ export class StepByStep {
   async taken(service: 'orders' | 'payments'): Promise<Delivery[]> {
     const jobs: Publication[] = [];
     const publish = async (publications: readonly Publication[]) => void jobs.push(...publications);
-    while ((await this.#relay(service, { publish }).publishOnce()) > 0);
+    while ((await this.#relay(service, { publish }).publishOnce()).rows > 0);
     return jobs.flatMap(({ data }, index) =>
       data.messages.map((message) => ({ message, jobId: `${index}` })),
     );

@@ -15,6 +15,7 @@ export const invariants = {
   'money-conserved': 'What was topped up is what was credited: the sum of balances and debits.',
   'final-status-never-changes': 'A final status never changes.',
   'one-order-per-key': 'One idempotency key of a user is one order.',
+  'new-orders-wait': 'An order is NEW if, and only if, it is among those that wait for their payment.',
   'one-topup-per-key': 'One idempotency key of a user is one top-up.',
   'status-equals-decision': 'FINISHED was decided as paid, CANCELED as failed, for the same reason.',
   'decision-has-order': 'A decision has an order behind it.',

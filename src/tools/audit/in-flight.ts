@@ -32,16 +32,15 @@ interface AtStepRow extends TextRow {
 const newOrdersStatement: Statement = {
   name: 'audit_new_orders',
   text: `
-    select count(*), min(id::text) as oldest, min(id::text) as order_id
-      from orders.orders where status = 'NEW'`,
+    select count(*), min(order_id::text) as oldest, min(order_id::text) as order_id from orders.waiting`,
 };
 
 function outboxStatement(schema: 'orders' | 'payments'): Statement {
   return {
     name: `audit_${schema}_outbox`,
     text: `
-      select count(*), min(seq) as oldest,
-             (select message ->> 'subject' from ${schema}.outbox order by seq limit 1) as order_id
+      select coalesce(sum(message_count), 0) as count, min(seq) as oldest,
+             (select messages -> 0 ->> 'subject' from ${schema}.outbox order by seq limit 1) as order_id
         from ${schema}.outbox`,
   };
 }

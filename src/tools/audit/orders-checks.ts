@@ -80,8 +80,32 @@ async function findRepeatedKeys(orders: AuditDatabase, findings: Findings): Prom
   }
 }
 
+// What no row of orders.waiting stands for, the sweep would never request again.
+const waitingStatement: Statement = {
+  name: 'audit_orders_waiting',
+  text: `
+    select id, status from orders.orders
+     where status = 'NEW' and not exists (select from orders.waiting where waiting.order_id = orders.id)
+    union all
+    select waiting.order_id, orders.status
+      from orders.waiting left join orders.orders on orders.id = waiting.order_id
+     where coalesce(orders.status, '') <> 'NEW'
+     order by 1`,
+};
+
+async function findWronglyWaiting(orders: AuditDatabase, findings: Findings): Promise<void> {
+  for await (const rows of orders.pages<{ id: string; status: string | null }>(waitingStatement)) {
+    for (const { id, status } of rows) {
+      const detail =
+        status === 'NEW' ? 'NEW, and not among those that wait' : `waits, and is ${status ?? 'no order'}`;
+      findings.add('new-orders-wait', id, detail);
+    }
+  }
+}
+
 /** Checks what the orders database holds alone, in its snapshot. */
 export async function checkOrders(orders: AuditDatabase, findings: Findings): Promise<void> {
   await findChanged(orders, findings);
   await findRepeatedKeys(orders, findings);
+  await findWronglyWaiting(orders, findings);
 }

@@ -21,7 +21,7 @@ const overdueStatement: Statement = {
 function outboxSubjects(schema: 'orders' | 'payments'): Statement {
   return {
     name: `audit_${schema}_outbox_subjects`,
-    text: `select message ->> 'subject' as id from ${schema}.outbox`,
+    text: `select message ->> 'subject' as id from ${schema}.outbox, json_array_elements(messages) as message`,
   };
 }
 

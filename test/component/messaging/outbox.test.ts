@@ -20,7 +20,11 @@ describe('messaging: outbox and relay', () => {
     databases.orders.transaction((tx) => databases.ordersOutbox.add(tx, messages, []));
 
   async function waiting(): Promise<number> {
-    return (await databases.sql('orders', 'select from orders.outbox')).length;
+    const [row] = await databases.sql<{ messages: number }>(
+      'orders',
+      'select coalesce(sum(message_count), 0)::int as messages from orders.outbox',
+    );
+    return row?.messages ?? 0;
   }
 
   function relayTo(publish: Broker['publish']): OutboxRelay {
@@ -44,16 +48,16 @@ describe('messaging: outbox and relay', () => {
     await add(messages);
     const broker = listeningBroker();
     const relay = relayTo(broker.publish);
-    expect(await relay.publishOnce()).to.equal(250);
+    expect(await relay.publishOnce()).to.deep.equal({ rows: 3, messages: 250 });
     expect(broker.published.map(({ data }) => data.messages.length)).to.deep.equal([100, 100, 50]);
     expect(broker.ids()).to.deep.equal(messages.map(({ orderId, type }) => messageId(orderId, type)));
     expect(await waiting()).to.equal(0);
-    expect(await relay.publishOnce()).to.equal(0);
+    expect((await relay.publishOnce()).messages).to.equal(0);
   });
 
   it('does not bother the broker when there is nothing to publish', async () => {
     const relay = relayTo(() => Promise.reject(new Error('called')));
-    expect(await relay.publishOnce()).to.equal(0);
+    expect((await relay.publishOnce()).messages).to.equal(0);
   });
 
   it('holds nothing of a transaction that was rolled back', async () => {
@@ -69,16 +73,17 @@ describe('messaging: outbox and relay', () => {
     const broker = listeningBroker();
     await databases.orders.transaction(async (tx) => {
       await databases.ordersOutbox.add(tx, [request()], []);
-      expect(await relayTo(broker.publish).publishOnce()).to.equal(0);
+      expect((await relayTo(broker.publish).publishOnce()).messages).to.equal(0);
     });
-    expect(await relayTo(broker.publish).publishOnce()).to.equal(1);
+    expect((await relayTo(broker.publish).publishOnce()).messages).to.equal(1);
   });
 
   it('has its rows back when the transaction that took them is rolled back', async () => {
     await add([request(), request()]);
     await databases.orders
       .transaction(async (tx) => {
-        expect(await databases.ordersOutbox.take(tx, 10)).to.have.length(2);
+        const rows = await databases.ordersOutbox.take(tx, 10);
+        expect(rows.flatMap(({ messages }) => messages)).to.have.length(2);
         throw new Error('killed');
       })
       .catch(() => {});
@@ -86,9 +91,9 @@ describe('messaging: outbox and relay', () => {
   });
 
   it('gives out the oldest rows, no more than asked for', async () => {
-    await add([request(1n), request(2n), request(3n)]);
+    for (const amount of [1n, 2n, 3n]) await add([request(amount)]);
     const rows = await databases.orders.transaction((tx) => databases.ordersOutbox.take(tx, 2));
-    const amounts = rows.map(({ message }) => (message as { data: { amount: string } }).data.amount);
+    const amounts = rows.map(({ messages }) => (messages[0] as { data: { amount: string } }).data.amount);
     expect(amounts).to.deep.equal(['0.01', '0.02']);
     expect(await waiting()).to.equal(1);
   });
@@ -99,12 +104,12 @@ describe('messaging: outbox and relay', () => {
     expect(await failing.publishOnce().catch((error: Error) => error.message)).to.equal('the broker is away');
     expect(await waiting()).to.equal(2);
     const broker = listeningBroker();
-    expect(await relayTo(broker.publish).publishOnce()).to.equal(2);
+    expect((await relayTo(broker.publish).publishOnce()).messages).to.equal(2);
     expect(broker.ids()).to.have.length(2);
   });
 
   it('publishes each row exactly once by two relays at the same time', async () => {
-    const messages = Array.from({ length: 1_500 }, () => request());
+    const messages = Array.from({ length: 3_000 }, () => request());
     await add(messages);
     const broker = listeningBroker();
     const bothHaveTaken = deferred();
@@ -118,7 +123,7 @@ describe('messaging: outbox and relay', () => {
       }),
     );
     const counts = await Promise.all(relays.map((relay) => relay.publishOnce()));
-    expect(counts.reduce((sum, count) => sum + count)).to.equal(1_500);
+    expect(counts.reduce((sum, { messages: count }) => sum + count, 0)).to.equal(3_000);
     expect(broker.ids()).to.have.members(messages.map(({ orderId, type }) => messageId(orderId, type)));
     expect(await waiting()).to.equal(0);
   });

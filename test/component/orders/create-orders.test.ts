@@ -53,7 +53,8 @@ describe('orders: create orders', () => {
   async function requestsFor(userId: string): Promise<{ queue: string; message: { id: string } }[]> {
     return databases.sql(
       'orders',
-      `select queue, message from orders.outbox where message -> 'data' ->> 'user_id' = $1`,
+      `select queue, message from orders.outbox, json_array_elements(messages) as message
+        where message -> 'data' ->> 'user_id' = $1`,
       [userId],
     );
   }

@@ -136,7 +136,7 @@ describe('orders: settle orders', () => {
     expect([settled.size, duplicates]).to.deep.equal([499, 0]);
     const [letter] = await databases.sql<{ message: object; dead_letter: object }>(
       'orders',
-      `select message, dead_letter from orders.outbox where dead_letter ->> 'job_id' = $1`,
+      `select messages -> 0 as message, dead_letter from orders.outbox where dead_letter ->> 'job_id' = $1`,
       [bad.jobId],
     );
     expect(letter?.message).to.deep.equal(bad.message);

@@ -9,7 +9,7 @@ describe('orders: sweep orders', () => {
   const databases = useDatabases();
   const sweep = () => sweepOrders(databases.orders, databases.ordersOutbox);
 
-  beforeEach(() => databases.sql('orders', 'truncate orders.orders, orders.outbox'));
+  beforeEach(() => databases.sql('orders', 'truncate orders.orders, orders.waiting, orders.outbox'));
 
   async function newOrders(count: number): Promise<string[]> {
     const creation = new OrderCreation({ database: databases.orders, afterCommit: () => {} });
@@ -31,7 +31,7 @@ describe('orders: sweep orders', () => {
   async function secondsPass(seconds: number): Promise<void> {
     await databases.sql(
       'orders',
-      `update orders.orders set requested_at = requested_at - interval '1 second' * $1`,
+      `update orders.waiting set requested_at = requested_at - interval '1 second' * $1`,
       [seconds],
     );
   }
@@ -39,7 +39,8 @@ describe('orders: sweep orders', () => {
   async function requestIds(): Promise<string[]> {
     const rows = await databases.sql<{ id: string }>(
       'orders',
-      `select message ->> 'id' as id from orders.outbox where queue = 'payment-requests' order by seq`,
+      `select message ->> 'id' as id from orders.outbox, json_array_elements(messages) as message
+        where queue = 'payment-requests' order by seq`,
     );
     return rows.map(({ id }) => id);
   }
@@ -72,21 +73,19 @@ describe('orders: sweep orders', () => {
 
   it('still knows how long to wait after thousands of requests', async () => {
     await newOrder();
-    await databases.sql('orders', 'update orders.orders set request_count = 1000');
+    await databases.sql('orders', 'update orders.waiting set request_count = 1000');
     await secondsPass(598);
     expect(await sweep()).to.equal(0);
     await secondsPass(4);
     expect(await sweep()).to.equal(1);
-    const [row] = await databases.sql('orders', 'select request_count from orders.orders');
+    const [row] = await databases.sql('orders', 'select request_count from orders.waiting');
     expect(row).to.deep.equal({ request_count: 1000 });
   });
 
   it('leaves final orders alone', async () => {
     await newOrders(2);
-    await databases.sql(
-      'orders',
-      `update orders.orders set status = 'FINISHED', settled_at = now(), requested_at = now() - interval '1 day'`,
-    );
+    await secondsPass(86_400);
+    await databases.sql('orders', `update orders.orders set status = 'FINISHED', settled_at = now()`);
     expect(await sweep()).to.equal(0);
   });
 
@@ -96,7 +95,7 @@ describe('orders: sweep orders', () => {
     const oldest = ids[250] as string;
     await databases.sql(
       'orders',
-      `update orders.orders set requested_at = requested_at - interval '1 hour' where id = $1`,
+      `update orders.waiting set requested_at = requested_at - interval '1 hour' where order_id = $1`,
       [oldest],
     );
     const first = await sweep();
@@ -118,7 +117,7 @@ describe('orders: sweep orders', () => {
 
   it('requests everything again that was requested before the broker lost it, whatever its backoff', async () => {
     await newOrders(3);
-    await databases.sql('orders', 'update orders.orders set request_count = 5');
+    await databases.sql('orders', 'update orders.waiting set request_count = 5');
     await secondsPass(4);
     await newOrders(2);
     const swept = await sweepOrders(databases.orders, databases.ordersOutbox, requestedBefore(2_000));

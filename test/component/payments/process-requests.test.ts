@@ -54,7 +54,7 @@ describe('payments: receive and process requests', () => {
 
   async function resultsFor(deliveries: Delivery[]): Promise<{ type: string; data: { reason?: string } }[]> {
     const rows = await sql<{ message: { type: string; subject: string; data: { reason?: string } } }>(
-      `select message from payments.outbox where message ->> 'subject' = any($1) order by seq`,
+      `select message from payments.outbox, json_array_elements(messages) as message where message ->> 'subject' = any($1) order by seq`,
       [deliveries.map(orderOf)],
     );
     return rows.map(({ message }) => message);
@@ -143,7 +143,10 @@ describe('payments: receive and process requests', () => {
     const letters = await sql<{
       message: object;
       dead_letter: { reason: string; queue: string; job_id: string };
-    }>(`select message, dead_letter from payments.outbox where dead_letter ->> 'job_id' = $1`, [bad.jobId]);
+    }>(
+      `select messages -> 0 as message, dead_letter from payments.outbox where dead_letter ->> 'job_id' = $1`,
+      [bad.jobId],
+    );
     expect(letters).to.have.length(1);
     expect(letters[0]?.message).to.deep.equal(bad.message);
     expect(letters[0]?.dead_letter).to.include({ queue: 'payment-requests', job_id: bad.jobId });
@@ -197,7 +200,7 @@ describe('payments: receive and process requests', () => {
     expect(await balanceOf(userId)).to.equal('7000');
     const letters = await sql<{ reason: string }>(
       `select dead_letter ->> 'reason' as reason from payments.outbox
-        where dead_letter is not null and message ->> 'subject' = $1`,
+        where dead_letter is not null and messages -> 0 ->> 'subject' = $1`,
       [orderOf(first)],
     );
     expect(letters.map(({ reason }) => reason)).to.deep.equal([

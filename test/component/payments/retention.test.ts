@@ -138,7 +138,8 @@ describe('payments: retention', () => {
     }
     expect(await money()).to.deep.equal(before);
     const answers = await sql<{ answers: number }>(
-      `select count(*)::int as answers from payments.outbox where message ->> 'subject' = any($1)`,
+      `select count(*)::int as answers from payments.outbox, json_array_elements(messages) as message
+        where message ->> 'subject' = any($1)`,
       [deliveries.map(orderOf)],
     );
     expect(answers[0]?.answers).to.equal(3 * deliveries.length);

@@ -63,8 +63,8 @@ describe('system: migrate', () => {
     const { urls } = await emptyDatabases();
     const first = await migrate(urls, silentLog);
     expect(first.map(({ database, migrations }) => [database, migrations.length])).to.deep.equal([
-      ['orders', 1],
-      ['payments', 1],
+      ['orders', 2],
+      ['payments', 2],
       ['broker', 0],
     ]);
     await expectComplete(urls);
@@ -84,7 +84,7 @@ describe('system: migrate', () => {
   it('does everything once when eight start at the same time on empty databases', async () => {
     const { urls } = await emptyDatabases();
     const all = await Promise.all(Array.from({ length: 8 }, () => migrate(urls, silentLog)));
-    expect(all.flat().flatMap(({ migrations }) => migrations)).to.have.length(2);
+    expect(all.flat().flatMap(({ migrations }) => migrations)).to.have.length(4);
     await expectComplete(urls);
   });
 
@@ -107,10 +107,11 @@ describe('system: migrate', () => {
       `update payments.migrations_lock set is_locked = 1;
        delete from payments.migrations;
        drop table payments.outbox, payments.inbox, payments.entries, payments.decisions, payments.topups,
-         payments.accounts`,
+         payments.accounts;
+       drop function payments.refuse_entries_from_nowhere`,
     );
     const done = await migrate(urls, silentLog);
-    expect(done.find(({ database }) => database === 'payments')?.migrations).to.have.length(1);
+    expect(done.find(({ database }) => database === 'payments')?.migrations).to.have.length(2);
     await expectComplete(urls);
   });
 
@@ -133,7 +134,7 @@ describe('system: migrate', () => {
     const env = { ...process.env, PAYMENTS_DATABASE_URL: urls.payments, NO_COLOR: '1' };
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, env });
     expect(stdout)
-      .to.match(/Found 1 Completed Migration/)
+      .to.match(/Found 2 Completed Migration/)
       .and.match(/No Pending/);
   });
 

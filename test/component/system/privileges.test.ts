@@ -127,7 +127,7 @@ describe('system: privileges', () => {
     }
     await refused(
       'auditor',
-      `insert into orders.outbox (queue, message) values ('payment-requests', '{}')`,
+      `insert into orders.outbox (queue, messages, message_count) values ('payment-requests', '[{}]', 1)`,
       `insert into payments.accounts (user_id) values ('mallory')`,
       `update payments.accounts set balance = 1`,
       `update orders.orders set status = 'FINISHED'`,

@@ -177,7 +177,20 @@ const breaks: Break[] = [
     database: 'orders',
     sql: `alter table orders.orders drop constraint orders_settled;
           update orders.orders set status = 'NEW' where user_id = 'simple' returning id as order_id`,
-    expected: ['final-status-never-changes ORDER'],
+    expected: ['final-status-never-changes ORDER', 'new-orders-wait ORDER'],
+  },
+  {
+    what: 'a final order among those that wait',
+    database: 'orders',
+    sql: `insert into orders.waiting (order_id) select id from orders.orders where user_id = 'simple'
+          returning order_id`,
+    expected: ['new-orders-wait ORDER'],
+  },
+  {
+    what: 'an order among those that wait that does not exist',
+    database: 'orders',
+    sql: `insert into orders.waiting (order_id) values (${anyUuid}) returning order_id`,
+    expected: ['new-orders-wait ORDER'],
   },
   {
     what: 'a canceled order made FINISHED',

@@ -15,7 +15,13 @@ interface Break {
 }
 
 const orderId = '0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65';
-const message = `'{"subject":"${orderId}"}'`;
+const message = `'{"subject":"${orderId}"}'::json`;
+
+function newOrder(createdAgo: string): string {
+  return `insert into orders.orders (id, user_id, amount, created_at)
+          values ('${orderId}', 'simple', 1, now() - interval '${createdAgo}');
+          insert into orders.waiting (order_id) values ('${orderId}')`;
+}
 
 function job(queue: string, state: string, startedAgo: string): string {
   return `insert into broker.job (name, state, expire_seconds, started_on, data)
@@ -31,27 +37,33 @@ const breaks: Break[] = [
   {
     what: 'an order that was decided and is not settled, and nothing is on its way for it',
     database: 'orders',
-    sql: `update orders.orders set id = id, status = 'NEW', settled_at = null, created_at = now() - interval '1 hour'
-           where user_id = 'simple' returning id as order_id`,
+    sql: `with undone as (
+            update orders.orders set status = 'NEW', settled_at = null, created_at = now() - interval '1 hour'
+             where user_id = 'simple' returning id)
+          insert into orders.waiting (order_id) select id from undone returning order_id`,
     expected: ['decided-is-settled ORDER'],
   },
   {
     what: 'an order that is NEW for an hour, and nothing is on its way for it',
     database: 'orders',
-    sql: `insert into orders.orders (id, user_id, amount, created_at)
-          values ('${orderId}', 'simple', 1, now() - interval '1 hour') returning id as order_id`,
+    sql: `with lost as (
+            insert into orders.orders (id, user_id, amount, created_at)
+            values ('${orderId}', 'simple', 1, now() - interval '1 hour') returning id)
+          insert into orders.waiting (order_id) select id from lost returning order_id`,
     expected: ['new-order-in-time ORDER'],
   },
   {
     what: 'a message that is never published by orders',
     database: 'orders',
-    sql: `insert into orders.outbox (queue, message) values ('payment-requests', ${message})`,
+    sql: `insert into orders.outbox (queue, messages, message_count)
+          values ('payment-requests', json_build_array(${message}), 1)`,
     expected: [`outboxes-empty ${orderId}`],
   },
   {
     what: 'a message that is never published by payments',
     database: 'payments',
-    sql: `insert into payments.outbox (queue, message) values ('payment-results', ${message})`,
+    sql: `insert into payments.outbox (queue, messages, message_count)
+          values ('payment-results', json_build_array(${message}), 1)`,
     expected: [`outboxes-empty ${orderId}`],
   },
   {
@@ -156,8 +168,7 @@ describe('tillbox audit, of a quiet system broken on purpose', () => {
 
   it('leaves an order alone that is NEW for long while its message is on its way', async () => {
     const urls = await databases.copyOf('quiet');
-    const order = `insert into orders.orders (id, user_id, amount, created_at)
-                   values ('${orderId}', 'simple', 1, now() - interval '1 hour')`;
+    const order = newOrder('1 hour');
     await databases.tamper(urls.orders, order);
     await databases.tamper(urls.broker, job('payment-requests', 'created', '0 s'));
     const report = await audit(urls, { waitMs: 100 });
@@ -167,8 +178,7 @@ describe('tillbox audit, of a quiet system broken on purpose', () => {
 
   it('leaves an order alone that is NEW for less than 30 s, and a job within its lease', async () => {
     const urls = await databases.copyOf('quiet');
-    const order = `insert into orders.orders (id, user_id, amount, created_at)
-                   values ('${orderId}', 'simple', 1, now() - interval '20 s')`;
+    const order = newOrder('20 s');
     await databases.tamper(urls.orders, order);
     await databases.tamper(urls.broker, job('payment-requests', 'active', '9 s'));
     expect((await audit(urls, { waitMs: 100 })).ok).to.equal(true);

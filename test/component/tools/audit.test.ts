@@ -68,7 +68,7 @@ describe('tillbox audit', () => {
       await databases.tamper(urls.broker, `delete from broker.job where name = 'payment-requests'`);
       await databases.tamper(
         urls.orders,
-        `update orders.orders set requested_at = now() - interval '1 hour'`,
+        `update orders.waiting set requested_at = now() - interval '1 hour'`,
       );
       const { sweepOrders } = await import('../../../src/orders/sweep-orders.ts');
       const { Outbox } = await import('../../../src/messaging/outbox.ts');

@@ -97,11 +97,11 @@ describe('tools: queues', () => {
     expect(await measured('payment-results')).to.deep.include({ depth: 6_000, estimated: true });
   });
 
-  it('counts outbox rows, and inbox rows that wait to be processed', async () => {
+  it('counts the messages in outbox rows, and inbox rows that wait to be processed', async () => {
     await databases.sql(
       'orders',
-      `insert into orders.outbox (queue, message, created_at)
-       select 'payment-requests', '{}', now() - interval '90 seconds' from generate_series(1, 3)`,
+      `insert into orders.outbox (queue, messages, message_count, created_at)
+       select 'payment-requests', '[{},{}]', 2, now() - interval '90 seconds' from generate_series(1, 3)`,
     );
     await databases.sql(
       'payments',
@@ -111,7 +111,7 @@ describe('tools: queues', () => {
          from generate_series(1, 7) i`,
     );
     const outbox = await measured('orders-outbox');
-    expect(outbox).to.deep.include({ depth: 3, estimated: false, in_flight: null, in_per_s: null });
+    expect(outbox).to.deep.include({ depth: 6, estimated: false, in_flight: null, in_per_s: null });
     expect(outbox.oldest_s).to.be.within(90, 120);
     const inbox = await measured('payments-inbox');
     expect(inbox.depth).to.equal(2);

@@ -116,7 +116,7 @@ export class Lane {
     // The sweep would mend what a crash has lost. Here it is for orders that the test itself loses.
     await this.sql(
       'orders',
-      `alter table orders.orders alter column requested_at set default now() + interval '1 hour'`,
+      `alter table orders.waiting alter column requested_at set default now() + interval '1 hour'`,
     );
     const { orders, payments } = this.#daemons;
     orders.start();

@@ -50,11 +50,14 @@ export async function placeWork(sql: Sql, cell: string, base: Base): Promise<str
   await sql(
     'orders',
     `with placed as (
-       insert into orders.orders (id, user_id, amount, description, requested_at)
-       values ($1, $3, $4, 'announced', now() + interval '1 hour'), ($2, $3, $4, 'lost', now() - interval '1 hour')
+       insert into orders.orders (id, user_id, amount, description)
+       values ($1, $3, $4, 'announced'), ($2, $3, $4, 'lost')
+     ), waiting as (
+       insert into orders.waiting (order_id, requested_at)
+       values ($1, now() + interval '1 hour'), ($2, now() - interval '1 hour')
      )
-     insert into orders.outbox (queue, message)
-     select 'payment-requests', message from unnest($5::jsonb[]) as message`,
+     insert into orders.outbox (queue, messages, message_count)
+     select 'payment-requests', json_build_array(message), 1 from unnest($5::jsonb[]) as message`,
     [
       announced,
       lost,
@@ -70,8 +73,8 @@ export async function placeWork(sql: Sql, cell: string, base: Base): Promise<str
   );
   await sql(
     'payments',
-    `insert into payments.outbox (queue, message)
-     select 'payment-results', message from unnest($1::jsonb[]) as message`,
+    `insert into payments.outbox (queue, messages, message_count)
+     select 'payment-results', json_build_array(message), 1 from unnest($1::jsonb[]) as message`,
     [
       [
         toCloudEvent({ ...succeeded, userId: base.userId }),

@@ -57,14 +57,12 @@ export const boundaries: Record<Service, readonly Step[]> = {
       step: 'settle-orders',
       statements: [
         'fetch payment-results',
-        'begin',
         'orders_settle',
         'orders_find',
         'orders_outbox_insert',
-        'commit',
         'complete payment-results',
       ],
-      afterFailureOf: { rollback: 'orders_settle', 'fail payment-results': 'orders_settle' },
+      afterFailureOf: { 'fail payment-results': 'orders_settle' },
     },
     {
       title: 'sweep',
@@ -97,13 +95,11 @@ export const boundaries: Record<Service, readonly Step[]> = {
       step: 'receive-requests',
       statements: [
         'fetch payment-requests',
-        'begin',
         'inbox_receive',
         'payments_outbox_insert',
-        'commit',
         'complete payment-requests',
       ],
-      afterFailureOf: { rollback: 'inbox_receive', 'fail payment-requests': 'inbox_receive' },
+      afterFailureOf: { 'fail payment-requests': 'inbox_receive' },
     },
     {
       title: '4 pay',

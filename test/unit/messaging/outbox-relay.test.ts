@@ -10,7 +10,7 @@ function row(seq: number, { queue = 'payment-results', dead = false } = {}): Out
   return {
     seq: BigInt(seq),
     queue: dead ? `${queue}-dead-letters` : queue,
-    message: { id: seq },
+    messages: [{ id: seq }],
     dead_letter: dead ? { reason: 'unknown-type', job_id: String(seq) } : null,
     created_at: createdAt,
   };
@@ -72,7 +72,7 @@ describe('outbox rows as jobs', () => {
 
   it('keep a dead letter as it came, whatever it is', () => {
     for (const message of [null, 5, 'text', [], { time: 'mine' }]) {
-      const [letter] = toPublications([{ ...row(1, { dead: true }), message }]);
+      const [letter] = toPublications([{ ...row(1, { dead: true }), messages: [message] }]);
       expect(letter?.data.messages).to.deep.equal([message]);
     }
   });
