@@ -27,6 +27,8 @@ export async function up(knex: Knex): Promise<void> {
       'An order that is NEW: its payment was requested and is not settled. What the sweep looks through.';
     comment on column orders.waiting.requested_at is 'When its payment was last requested.';
     comment on column orders.waiting.request_count is 'How often its payment was requested; the sweep adds to it.';
+    -- The sweep begins with those that wait longest, however many there are.
+    create index waiting_by_request on orders.waiting (requested_at);
     insert into orders.waiting (order_id, requested_at, request_count)
       select id, requested_at, request_count from orders.orders where status = 'NEW';
 
