@@ -50,8 +50,8 @@ const insertOrdersStatement: Statement = {
     with created as (
       insert into orders.orders (id, user_id, amount, description, idempotency_key)
       select id, user_id, amount, description, idempotency_key
-        from json_to_recordset($1) as input
-          (id uuid, user_id text, amount bigint, description text, idempotency_key text)
+        from unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[])
+          as input (id, user_id, amount, description, idempotency_key)
        order by user_id, idempotency_key
       on conflict do nothing
       returning id, created_at
@@ -60,8 +60,8 @@ const insertOrdersStatement: Statement = {
     ), announced as (
       insert into orders.outbox (queue, messages, message_count)
       select 'payment-requests',
-             case count when $3 then $2::json
-               else (select json_agg(request) from json_array_elements($2::json) as request
+             case count when $7 then $6::json
+               else (select json_agg(request) from json_array_elements($6::json) as request
                       where (request ->> 'subject')::uuid = any(array(select id from created))) end,
              count
         from (select count(*) from created) as created where count > 0
@@ -76,15 +76,12 @@ export const insertedMax = batchSizeMax;
  * Step 1 in SQL: inserts up to 100 orders with their requests; answers when each new one was created, by id.
  */
 export async function insertOrders(db: Queryable, orders: readonly NewOrder[]): Promise<Map<string, Date>> {
-  const input = orders.map(({ id, userId, amount, description, idempotencyKey }) => ({
-    id,
-    user_id: userId,
-    amount: amount.toString(),
-    description,
-    idempotency_key: idempotencyKey,
-  }));
   const rows = await db.query<{ id: string; created_at: Date }>(insertOrdersStatement, [
-    JSON.stringify(input),
+    orders.map(({ id }) => id),
+    orders.map(({ userId }) => userId),
+    orders.map(({ amount }) => amount),
+    orders.map(({ description }) => description),
+    orders.map(({ idempotencyKey }) => idempotencyKey),
     JSON.stringify(orders.map(({ message }) => message)),
     orders.length,
   ]);
@@ -119,13 +116,11 @@ export async function findCreated(
 const settleOrdersStatement: Statement = {
   name: 'orders_settle',
   text: `
-    with input as materialized (
-      select * from json_to_recordset($1)
-        as input (order_id uuid, user_id text, amount bigint, status text, reason text)
-    ), settled as (
+    with settled as (
       update orders.orders
          set status = input.status, reason = input.reason, settled_at = now()
-        from input
+        from unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[])
+          as input (order_id, user_id, amount, status, reason)
        where orders.id = input.order_id and orders.status = 'NEW'
          and (orders.user_id, orders.amount) = (input.user_id, input.amount)
       returning orders.id
@@ -140,14 +135,13 @@ const settleOrdersStatement: Statement = {
  * settlements of the same order differ in user or amount.
  */
 export async function settleOrders(db: Queryable, settlements: readonly Settlement[]): Promise<Set<string>> {
-  const input = settlements.map(({ orderId, userId, amount, status, reason }) => ({
-    order_id: orderId,
-    user_id: userId,
-    amount: amount.toString(),
-    status,
-    reason,
-  }));
-  const rows = await db.query<{ id: string }>(settleOrdersStatement, [JSON.stringify(input)]);
+  const rows = await db.query<{ id: string }>(settleOrdersStatement, [
+    settlements.map(({ orderId }) => orderId),
+    settlements.map(({ userId }) => userId),
+    settlements.map(({ amount }) => amount),
+    settlements.map(({ status }) => status),
+    settlements.map(({ reason }) => reason),
+  ]);
   return new Set(rows.map(({ id }) => id));
 }
 

@@ -144,15 +144,14 @@ const updateAccountsStatement: Statement = {
   name: 'accounts_update',
   text: `
     update payments.accounts set balance = input.balance, entry_count = input.entry_count
-      from json_to_recordset($1) as input (user_id text, balance bigint, entry_count bigint)
+      from unnest($1::text[], $2::bigint[], $3::bigint[]) as input (user_id, balance, entry_count)
      where accounts.user_id = input.user_id`,
 };
 const insertEntriesStatement: Statement = {
   name: 'entries_insert',
   text: `
     insert into payments.entries (user_id, seq, amount, balance, topup_id, order_id)
-    select * from json_to_recordset($1)
-      as input (user_id text, seq bigint, amount bigint, balance bigint, topup_id uuid, order_id uuid)`,
+    select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::uuid[])`,
 };
 
 /** Writes accounts as they are after their movements, and the entries that record them. Sent, not waited for. */
@@ -162,21 +161,19 @@ export function writeMovements(
   entries: readonly NewEntry[],
 ): void {
   if (entries.length === 0) return;
-  const accountRows = accounts.map(({ userId, balance, entryCount }) => ({
-    user_id: userId,
-    balance: balance.toString(),
-    entry_count: entryCount.toString(),
-  }));
-  const entryRows = entries.map(({ userId, seq, amount, balance, topupId, orderId }) => ({
-    user_id: userId,
-    seq: seq.toString(),
-    amount: amount.toString(),
-    balance: balance.toString(),
-    topup_id: topupId,
-    order_id: orderId,
-  }));
-  tx.send(updateAccountsStatement, [JSON.stringify(accountRows)]);
-  tx.send(insertEntriesStatement, [JSON.stringify(entryRows)]);
+  tx.send(updateAccountsStatement, [
+    accounts.map(({ userId }) => userId),
+    accounts.map(({ balance }) => balance),
+    accounts.map(({ entryCount }) => entryCount),
+  ]);
+  tx.send(insertEntriesStatement, [
+    entries.map(({ userId }) => userId),
+    entries.map(({ seq }) => seq),
+    entries.map(({ amount }) => amount),
+    entries.map(({ balance }) => balance),
+    entries.map(({ topupId }) => topupId),
+    entries.map(({ orderId }) => orderId),
+  ]);
 }
 
 const listEntriesStatement: Statement = {

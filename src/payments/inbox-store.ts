@@ -19,8 +19,8 @@ const receiveStatement: Statement = {
   text: `
     insert into payments.inbox as inbox (message_id, order_id, user_id, amount, traceparent, job_id, deliveries)
     select message_id, order_id, user_id, amount, traceparent, job_id, deliveries
-      from json_to_recordset($1) as input (message_id uuid, order_id uuid, user_id text, amount bigint,
-                                           traceparent text, job_id text, deliveries integer)
+      from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::integer[])
+        as input (message_id, order_id, user_id, amount, traceparent, job_id, deliveries)
      order by message_id
     on conflict (message_id) do update
        set deliveries = inbox.deliveries + excluded.deliveries, processed_at = null
@@ -44,17 +44,14 @@ export async function receiveRequests(
   db: Queryable,
   received: readonly ReceivedRequest[],
 ): Promise<Map<string, number>> {
-  const rows = received.map(({ messageId, request, jobId, deliveries }) => ({
-    message_id: messageId,
-    order_id: request.orderId,
-    user_id: request.userId,
-    amount: request.amount.toString(),
-    traceparent: request.traceparent,
-    job_id: jobId,
-    deliveries,
-  }));
   const stored = await db.query<{ message_id: string; deliveries: number }>(receiveStatement, [
-    JSON.stringify(rows),
+    received.map(({ messageId }) => messageId),
+    received.map(({ request }) => request.orderId),
+    received.map(({ request }) => request.userId),
+    received.map(({ request }) => request.amount),
+    received.map(({ request }) => request.traceparent),
+    received.map(({ jobId }) => jobId),
+    received.map(({ deliveries }) => deliveries),
   ]);
   return new Map(stored.map(({ message_id, deliveries }) => [message_id, deliveries]));
 }
