@@ -13,7 +13,7 @@ describe('faults: kill -9, twenty times in a row', () => {
 
   for (const service of ['orders', 'payments', 'gateway'] as const) {
     it(`loses and repeats nothing when ${service} is killed again and again`, async function () {
-      this.timeout(150_000);
+      this.timeout(400_000);
       const load = await new OrderLoad(system).start();
       const daemon = system.first(service);
       for (let kill = 1; kill <= kills; kill += 1) {
@@ -21,20 +21,20 @@ describe('faults: kill -9, twenty times in a row', () => {
         await daemon.stop('SIGKILL');
         daemon.start();
       }
-      await system.untilReady();
+      await system.untilReady({ withinMs: 120_000 });
       const healedAt = performance.now();
       tell(this, told(await expectRecovery(system, load, { healedAt })));
     });
   }
 
   it('loses and repeats nothing when all of them are killed at the same moment', async function () {
-    this.timeout(90_000);
+    this.timeout(200_000);
     const load = await new OrderLoad(system).start();
     await sleep(livesMs);
     await Promise.all(system.daemons.map((daemon) => daemon.stop('SIGKILL')));
     for (const daemon of system.daemons) daemon.start();
+    await system.untilReady({ withinMs: 120_000 });
     const healedAt = performance.now();
-    await sleep(livesMs);
     tell(this, told(await expectRecovery(system, load, { healedAt })));
   });
 });
@@ -43,7 +43,7 @@ describe('faults: a gateway paused', () => {
   const system = useHarmedSystem({ instances: { gateway: 2 } });
 
   it('loses and repeats nothing, and clients get on with the other one', async function () {
-    this.timeout(90_000);
+    this.timeout(200_000);
     const load = await new OrderLoad(system, { perSecond: 30 }).start();
     await sleep(500);
     process.kill(system.first('gateway').pid, 'SIGSTOP');
