@@ -1,3 +1,4 @@
+import type { ChaosSignals } from '../tools/chaos/chaos.ts';
 import type { Strike } from '../tools/chaos/fault-schedule.ts';
 import type { ChaosReport } from '../tools/chaos/verdict.ts';
 import type { Argument } from './arguments.ts';
@@ -22,8 +23,8 @@ const durationArgument: Argument<number> = {
 const rateArgument: Argument<number> = {
   name: '--orders-rate',
   field: 'orders-rate',
-  question: 'Requests a second',
-  rule: 'must be a whole number of requests a second from 1 to 2000',
+  question: 'Orders a second',
+  rule: 'must be a whole number of orders a second from 1 to 2000',
   read: (text) => (/^[1-9]\d{0,3}$/.test(text) && Number(text) <= 2_000 ? Number(text) : undefined),
 };
 
@@ -53,7 +54,7 @@ export function addChaos(program: TillboxCommand): void {
     )
     .option('--duration <time>', 'how long faults strike, such as 90s or 10m', '60s')
     .option('--seed <number>', 'repeats a schedule of faults (default: another each time)')
-    .option('--orders-rate <n>', 'requests a second', '100')
+    .option('--orders-rate <n>', 'orders a second; top-ups and reads come on top', '100')
     .option('--faults <list>', 'which faults: kill,pause,postgres,link,duplicate,poison (default: all)')
     .option('--instances <service=N...>', 'how many processes of a service, such as payments=2')
     .option('--separate-databases', 'with a Postgres server each for orders, payments and queues')
@@ -90,19 +91,27 @@ async function run(given: ChaosOptionsGiven, command: TillboxCommand): Promise<v
     separateDatabases: given.separateDatabases === true,
   };
   const terminal = await openTerminal(command);
-  const interrupted = interruptSignal();
+  const interrupts = interruptSignals(terminal);
   terminal.note(`Seed ${options.seed}`);
-  const report = await runChaos(options, liveView(terminal), interrupted);
-  terminal.result(report, () => summary(report, terminal));
-  if (interrupted.aborted) process.exitCode = 130;
+  const report = await runChaos(options, liveView(terminal), interrupts);
+  if (report !== undefined) terminal.result(report, () => summary(report, terminal));
+  if (report === undefined || interrupts.early.aborted) process.exitCode = 130;
   else if (!report.ok) process.exitCode = 8;
 }
 
-/** Ctrl-C ends the faults early; what was started is undone, and what was seen is judged. */
-function interruptSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => controller.abort());
-  return controller.signal;
+/**
+ * Ctrl-C ends the faults early, and what was seen is judged; a second one ends everything at once. What was
+ * started is undone either way.
+ */
+function interruptSignals(terminal: Terminal): ChaosSignals {
+  const [early, atOnce] = [new AbortController(), new AbortController()];
+  const interrupt = () => {
+    if (early.signal.aborted) atOnce.abort();
+    else terminal.note('Ending early, then the verdict; once more ends it at once');
+    early.abort();
+  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
+  return { early: early.signal, atOnce: atOnce.signal };
 }
 
 /** What happens, as it happens, on stderr: a line a strike, and on a terminal a last line that moves. */
@@ -134,7 +143,7 @@ function summary(report: ChaosReport, { paint }: Terminal): string {
     `  deliveries  ${deliveries.total}, of which ${deliveries.duplicates_suppressed} duplicates suppressed`,
     `  poison      ${letters.poison_found} of ${letters.poison_sent} messages in the dead letters`,
     `  audits      ${audits.done} while it ran, ${audits.unreadable} more could not read a server that was down`,
-    `  recovery    ${allFinal === null ? 'not everything final in time' : `all final ${(allFinal / 1_000).toFixed(1)} s after the last fault`}, slowest order ${(recovery.slowest_order_ms / 1_000).toFixed(1)} s`,
+    `  recovery    the longest took ${(recovery.slowest_order_ms / 1_000).toFixed(1)} s, from an order to its final status; ${allFinal === null ? 'not everything final in time' : `all final ${(allFinal / 1_000).toFixed(1)} s after the last fault`}`,
     `  seed        ${report.seed}, ${report.seconds} s`,
   ];
   const failures = report.failures.map(

@@ -97,14 +97,16 @@ export function toPublications(rows: readonly OutboxRow[]): Publication[] {
       publications.push({ queue, data: { messages, dead_letter: { ...dead_letter, at: time } } });
       continue;
     }
-    for (const message of messages as object[]) {
+    for (const message of messages) {
       let job = open.get(queue);
       if (job === undefined || job.length === batchSizeMax) {
         job = [];
         open.set(queue, job);
         publications.push({ queue, data: { messages: job } });
       }
-      job.push(Object.assign(message, { time }));
+      // Anything may stand in an array: what is no message goes on too, to become a dead letter.
+      const isObject = typeof message === 'object' && message !== null;
+      job.push(isObject ? Object.assign(message, { time }) : message);
     }
   }
   return publications;

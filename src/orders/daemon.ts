@@ -41,7 +41,9 @@ function wireOrders({ database, outbox, relay, broker, retention, log }: Service
         log.info({ orders: requested }, 'overdue orders requested again');
         relay.poke();
       }
-      return sweptAll(requested);
+      // A long backlog looks like a loss, and requesting all of it again would double it: at full speed only
+      // what is known to be lost.
+      return forgottenAt !== undefined;
     },
   });
   const keys = new IdempotencyKeyPruning({

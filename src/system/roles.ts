@@ -26,6 +26,11 @@ const privileges: Record<'orders' | 'payments', string> = {
     grant select, insert, update, delete on payments.inbox, payments.outbox to ROLE;`,
 };
 
+/** A service's transaction has a few statements with limits of their own; all together they may take so long. */
+const transactionMsMax = 30_000;
+/** The first version of Postgres that can limit a transaction. */
+const limitsTransactionsSince = 170_000;
+
 /** Creates the table of roles, unless it is there. */
 export async function createRolesTable(admin: pg.Client): Promise<void> {
   await admin.query(`
@@ -73,6 +78,9 @@ export async function grantService(
     revoke all on schema ${schema} from public;
     grant usage on schema ${schema} to ${role};
     ${privileges[schema].replaceAll('ROLE', role)}`);
+  const version = await admin.query(`select current_setting('server_version_num')::int as number`);
+  if (version.rows[0].number < limitsTransactionsSince) return;
+  await admin.query(`alter role ${role} set transaction_timeout = ${transactionMsMax}`);
 }
 
 /** Lets the auditor read a schema, as it is and as it will grow; `owner` is whoever owns the schema. */

@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { seededRandom } from '../../src/tools/chaos/random.ts';
 import { HarmedSystem, type HarmedSystemSettings, useHarmedSystem } from '../support/harmed-system.ts';
 import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
+
+/** Orders of starting that a seed picks: with the named ones, eight in all. */
+const seeds = [1, 2, 3, 4, 5];
+/** Every start comes within this. */
+const spreadMs = 4_000;
 
 const eight = { orders: 8, payments: 8, gateway: 8 };
 
@@ -18,28 +24,39 @@ describe('faults: everything started at once', () => {
     for (const system of systems.splice(0)) await system.stop();
   });
 
-  const orderings: { what: string; delays: Record<'migrate' | 'gateway' | 'orders' | 'payments', number> }[] =
-    [
-      { what: 'all at the same moment', delays: { migrate: 0, gateway: 0, orders: 0, payments: 0 } },
-      {
-        what: 'daemons before the migration',
-        delays: { migrate: 3_000, gateway: 0, orders: 0, payments: 500 },
-      },
-      {
-        what: 'payments first, orders last',
-        delays: { migrate: 500, gateway: 1_500, orders: 2_500, payments: 0 },
-      },
-    ];
-  for (const { what, delays } of orderings) {
+  type Thing = 'migrate' | 'gateway' | 'orders' | 'payments';
+  /** When a thing is started, in milliseconds; asked once for each process. */
+  type Delay = (thing: Thing) => number;
+  const fixed =
+    (delays: Record<Thing, number>): Delay =>
+    (thing) =>
+      delays[thing];
+  const orderings: { what: string; delay: Delay }[] = [
+    { what: 'all at the same moment', delay: fixed({ migrate: 0, gateway: 0, orders: 0, payments: 0 }) },
+    {
+      what: 'daemons before the migration',
+      delay: fixed({ migrate: 3_000, gateway: 0, orders: 0, payments: 500 }),
+    },
+    {
+      what: 'payments first, orders last',
+      delay: fixed({ migrate: 500, gateway: 1_500, orders: 2_500, payments: 0 }),
+    },
+    ...seeds.map((seed) => {
+      const random = seededRandom(seed);
+      return { what: `in an order of its own, seed ${seed}`, delay: () => random.between(0, spreadMs) };
+    }),
+  ];
+  for (const { what, delay } of orderings) {
     it(`becomes ready with eight of each on empty databases, ${what}`, async function () {
       this.timeout(180_000);
       const system = make({ instances: eight });
       await system.startServers();
       await system.makeDaemons({ migrated: false });
       const since = performance.now();
+      const migrations = Array.from({ length: 8 }, () => delay('migrate'));
       await Promise.all([
-        sleep(delays.migrate).then(() => Promise.all(Array.from({ length: 8 }, () => system.migrate()))),
-        ...system.daemons.map((daemon) => sleep(delays[daemon.service]).then(() => daemon.start())),
+        ...migrations.map((ms) => sleep(ms).then(() => system.migrate())),
+        ...system.daemons.map((daemon) => sleep(delay(daemon.service)).then(() => daemon.start())),
       ]);
       await system.untilReady({ withinMs: 120_000 });
       const readyAfterMs = Math.round(performance.now() - since);

@@ -36,6 +36,7 @@ export interface Refusal {
 export class OrderLoad {
   readonly #system: HarmedSystem;
   readonly #perSecond: number;
+  readonly #funded: boolean;
   readonly #agent = new Agent({ connections: inFlightMax, connect: { timeout: 2_000 } });
   readonly #inFlight = new Set<Promise<void>>();
   readonly sent = new Map<string, Sent>();
@@ -46,9 +47,11 @@ export class OrderLoad {
   #abandoned = false;
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(system: HarmedSystem, { perSecond = 60 } = {}) {
+  /** @param options.funded false when payments is away: its users have no accounts */
+  constructor(system: HarmedSystem, { perSecond = 60, funded = true } = {}) {
     this.#system = system;
     this.#perSecond = perSecond;
+    this.#funded = funded;
     system.onStop(async () => {
       this.#running = false;
       this.#abandoned = true;
@@ -64,7 +67,7 @@ export class OrderLoad {
   async start(): Promise<this> {
     const run = randomUUID().slice(0, 8);
     this.#users = ['rich', 'poor-1', 'poor-2', 'poor-3', 'nobody'].map((name) => `${name}-${run}`);
-    for (const userId of this.#users.slice(0, -1)) {
+    for (const userId of this.#funded ? this.#users.slice(0, -1) : []) {
       await this.#writeUntilDone('/accounts', { user_id: userId }, randomUUID());
       const amount = userId.startsWith('rich') ? '1000000.00' : '20.00';
       await this.#writeUntilDone(`/accounts/${userId}/topups`, { amount }, randomUUID());

@@ -2,7 +2,7 @@ import { createLogger, type Logger } from '../../platform/logging.ts';
 import { formatAmount } from '../../platform/money.ts';
 import type { DatabaseUrls } from '../../system/migrate.ts';
 import { AuditDatabase, auditorUrls } from './audit-database.ts';
-import { checkBroker } from './broker-checks.ts';
+import { checkContradictions, checkQuietBroker } from './broker-checks.ts';
 import { compare } from './compare.ts';
 import { checkDebits, type DecisionRow, decisionsByOrder } from './decision-checks.ts';
 import { Findings, type Violation } from './findings.ts';
@@ -110,7 +110,8 @@ async function auditOnce(
   const inFlight = { ...ofOrders.inFlight, ...ofPayments.inFlight, ...(await brokerInFlight(broker)) };
   const counts = countInFlight(inFlight);
   const quiet = isQuiet(counts);
-  if (quiet || context.wait !== undefined) await checkBroker(broker, findings);
+  await checkContradictions(broker, findings);
+  if (quiet || context.wait !== undefined) await checkQuietBroker(broker, findings);
   await broker.end();
 
   if (quiet) checkSums(ofOrders.finished, ofPayments.debits - paidLater, findings);

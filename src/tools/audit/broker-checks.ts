@@ -3,7 +3,7 @@ import type { Statement } from '../../platform/database.ts';
 import type { AuditDatabase, TextRow } from './audit-database.ts';
 import type { Findings } from './findings.ts';
 
-/** The invariants that the broker holds when all is quiet. */
+/** The invariants that the broker holds: what it keeps for an operator, and leases. */
 
 const queues = deadLetterQueues.map(({ queue }) => queue);
 const queuesOfDeadLetters = deadLetterQueues.map(({ name }) => name);
@@ -32,6 +32,9 @@ async function checkLeases(broker: AuditDatabase, findings: Findings): Promise<v
   }
 }
 
+/** Reasons that say that two parts of the system disagree, rather than that a message is garbage. */
+const contradictions = ['contradicts-decision', 'contradicts-order', 'unknown-order'];
+
 // A dead letter that was discarded is completed, one that was redriven is back in its queue.
 const deadLettersStatement: Statement = {
   name: 'audit_dead_letters',
@@ -39,13 +42,16 @@ const deadLettersStatement: Statement = {
     select id, name, data -> 'messages' -> 0 ->> 'subject' as order_id,
            data -> 'dead_letter' ->> 'reason' as reason, data -> 'dead_letter' ->> 'detail' as detail
       from broker.job
-     where name = any($1) and state in ('created', 'retry') order by created_on, id`,
+     where name = any($1) and state in ('created', 'retry')
+       and coalesce(data -> 'dead_letter' ->> 'reason' = any($2), false) = $3
+     order by created_on, id`,
 };
 
-/** Reasons that say that two parts of the system disagree, rather than that a message is garbage. */
-const contradictions = new Set(['contradicts-decision', 'contradicts-order', 'unknown-order']);
-
-async function checkDeadLetters(broker: AuditDatabase, findings: Findings): Promise<void> {
+async function checkDeadLetters(
+  broker: AuditDatabase,
+  findings: Findings,
+  invariant: 'no-contradiction' | 'dead-letters-acknowledged',
+): Promise<void> {
   interface Row extends TextRow {
     id: string;
     name: string;
@@ -53,10 +59,10 @@ async function checkDeadLetters(broker: AuditDatabase, findings: Findings): Prom
     reason: string | null;
     detail: string | null;
   }
-  for await (const rows of broker.pages<Row>(deadLettersStatement, [queuesOfDeadLetters])) {
+  const values = [queuesOfDeadLetters, contradictions, invariant === 'no-contradiction'];
+  for await (const rows of broker.pages<Row>(deadLettersStatement, values)) {
     for (const row of rows) {
       const reason = shown(row.reason) ?? 'no reason given';
-      const invariant = contradictions.has(reason) ? 'no-contradiction' : 'dead-letters-acknowledged';
       const detail = [reason, shown(row.detail), `job ${row.id} of ${row.name}`]
         .filter((part) => part !== undefined)
         .join('; ');
@@ -69,8 +75,13 @@ function shown(text: string | null): string | undefined {
   return text === null ? undefined : text.slice(0, shownMax).toWellFormed();
 }
 
-/** Checks leases and dead letters in the broker's snapshot. */
-export async function checkBroker(broker: AuditDatabase, findings: Findings): Promise<void> {
+/** Checks in the broker's snapshot what must hold at every instant: no two parts of the system disagree. */
+export function checkContradictions(broker: AuditDatabase, findings: Findings): Promise<void> {
+  return checkDeadLetters(broker, findings, 'no-contradiction');
+}
+
+/** Checks leases and the other dead letters in the broker's snapshot: what must hold when quiet. */
+export async function checkQuietBroker(broker: AuditDatabase, findings: Findings): Promise<void> {
   await checkLeases(broker, findings);
-  await checkDeadLetters(broker, findings);
+  await checkDeadLetters(broker, findings, 'dead-letters-acknowledged');
 }

@@ -19,7 +19,7 @@ export interface Pair {
  */
 export async function compare(
   pages: { orders: AsyncGenerator<OrderRow[]>; decisions: AsyncGenerator<DecisionRow[]> },
-  visitor: { suspect(pair: Pair): Promise<void>; repeated(decision: DecisionRow): void },
+  visitor: { suspect(pair: Pair): Promise<void> | undefined; repeated(decision: DecisionRow): void },
 ): Promise<number> {
   const orders = new Head(pages.orders);
   const decisions = new Head(pages.decisions);
@@ -33,7 +33,8 @@ export async function compare(
     if (order === undefined && decision === undefined) return count;
     if (order !== undefined && (decision === undefined || order.id < decision.order_id)) {
       if (order.id !== decided && order.status !== 'NEW') {
-        await visitor.suspect({ id: order.id, order, decision: undefined });
+        const looking = visitor.suspect({ id: order.id, order, decision: undefined });
+        if (looking !== undefined) await looking;
       }
       orders.advance();
     } else if (decision !== undefined) {
@@ -42,7 +43,8 @@ export async function compare(
       decided = id;
       count += 1;
       const pair = { id, order: order?.id === id ? order : undefined, decision };
-      if (!agrees(pair)) await visitor.suspect(pair);
+      const looking = agrees(pair) ? undefined : visitor.suspect(pair);
+      if (looking !== undefined) await looking;
       decisions.advance();
     }
   }

@@ -11,8 +11,11 @@ const inFlightMax = 256;
 /** Orders remembered to be read again. */
 const watchedMax = 500;
 
+/** For one order, how many top-ups, and as many reads, there are besides. */
+const besidesEach = 1 / 8;
+
 /**
- * Clients of a gateway: orders, top-ups and reads at a steady rate (open loop), each write under its own key,
+ * Clients of a gateway: orders at a steady rate (open loop), top-ups and reads besides, each write under its own key,
  * noted before it is sent. Half of what ended unknown is sent again under the same key, as a client would.
  */
 export class ChaosLoad {
@@ -21,7 +24,7 @@ export class ChaosLoad {
   readonly #random: Random;
   readonly #agent: Agent;
   readonly #users: readonly string[];
-  readonly #perSecond: number;
+  readonly #ordersPerSecond: number;
   readonly #watched: string[] = [];
   readonly #inFlight = new Set<Promise<void>>();
   #running = false;
@@ -32,13 +35,13 @@ export class ChaosLoad {
     record: ClientRecord;
     random: Random;
     users: readonly string[];
-    perSecond: number;
+    ordersPerSecond: number;
   }) {
     this.#url = options.url;
     this.#record = options.record;
     this.#random = options.random;
     this.#users = options.users;
-    this.#perSecond = options.perSecond;
+    this.#ordersPerSecond = options.ordersPerSecond;
     this.#agent = new Agent({ connections: inFlightMax, connect: { timeout: 2_000 } });
   }
 
@@ -67,20 +70,23 @@ export class ChaosLoad {
     const startedAt = performance.now();
     let sent = 0;
     while (this.#running) {
-      const due = Math.floor(((performance.now() - startedAt) / 1_000) * this.#perSecond);
+      const due = Math.floor(((performance.now() - startedAt) / 1_000) * this.#ordersPerSecond);
       for (; sent < due; sent += 1) {
         // When the system stands still the clients wait as well, or they would be the fault.
-        if (this.#inFlight.size < inFlightMax) this.#sendOne();
+        if (this.#inFlight.size < inFlightMax) this.#sendSome();
       }
       await sleep(10);
     }
   }
 
-  #sendOne(): void {
-    const userId = this.#random.pick(this.#users);
-    const kind = this.#random.next();
-    const sending =
-      kind < 0.8 ? this.#order(userId) : kind < 0.9 ? this.#topUp(userId, 500n) : this.#readAgain();
+  #sendSome(): void {
+    const userId = () => this.#random.pick(this.#users);
+    this.#follow(this.#order(userId()));
+    if (this.#random.next() < besidesEach) this.#follow(this.#topUp(userId(), 500n));
+    if (this.#random.next() < besidesEach) this.#follow(this.#readAgain());
+  }
+
+  #follow(sending: Promise<void>): void {
     this.#inFlight.add(sending);
     void sending.finally(() => this.#inFlight.delete(sending));
   }

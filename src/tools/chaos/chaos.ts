@@ -32,16 +32,24 @@ export interface ChaosEvents {
   line(name: string, line: string): void;
 }
 
+/** How a run may be ended from outside. */
+export interface ChaosSignals {
+  /** The faults end early, and what was seen is judged. */
+  early: AbortSignal;
+  /** Everything ends at once and is cleaned up, without a verdict. */
+  atOnce: AbortSignal;
+}
+
 /**
  * Starts a system of its own, loads it, harms it as the seed wills, audits it all the while; then heals it,
  * waits, and decides: safety (nothing broken, ever) and liveness (everything final in time). Leaves nothing
- * behind. When `signal` aborts, the run ends early and is judged all the same.
+ * behind. Answers undefined when it was ended before there was anything to judge.
  */
 export async function runChaos(
   options: ChaosOptions,
   events: ChaosEvents,
-  signal: AbortSignal,
-): Promise<ChaosReport> {
+  signals: ChaosSignals,
+): Promise<ChaosReport | undefined> {
   const system = new ChaosSystem({
     separateDatabases: options.separateDatabases,
     instances: options.instances,
@@ -51,7 +59,11 @@ export async function runChaos(
   try {
     events.phase('starting');
     await system.start();
-    return await harm(system, options, events, signal);
+    if (signals.early.aborted) return undefined;
+    const harming = harm(system, options, events, signals);
+    // Given up, it ends by itself, of what is taken from under it.
+    harming.catch(() => {});
+    return await Promise.race([harming, whenAborted(signals.atOnce)]);
   } finally {
     events.phase('cleaning up');
     await system.stop();
@@ -62,7 +74,7 @@ async function harm(
   system: ChaosSystem,
   options: ChaosOptions,
   events: ChaosEvents,
-  signal: AbortSignal,
+  { early, atOnce }: ChaosSignals,
 ): Promise<ChaosReport> {
   const { seed, durationMs } = options;
   const startedAt = performance.now();
@@ -72,10 +84,10 @@ async function harm(
     record,
     random: seededRandom(seed ^ 0x10ad),
     users: Array.from({ length: usersMax }, (_, index) => `user-${index}`),
-    perSecond: options.ordersPerSecond,
+    ordersPerSecond: options.ordersPerSecond,
   });
   await load.prepare();
-  const over = AbortSignal.any([signal, AbortSignal.timeout(durationMs)]);
+  const over = AbortSignal.any([early, atOnce, AbortSignal.timeout(durationMs)]);
   const victims: Victims = {
     random: seededRandom(seed),
     processes: () => system.processes(),
@@ -99,22 +111,22 @@ async function harm(
     events.phase('healing');
     await schedule.stop();
     await heal(system);
-    await schedule.strikeMissing(signal);
+    await schedule.strikeMissing(early);
     await heal(system);
     await load.stop();
-    const finalAfterMs = await untilFinal(system);
+    const finalAfterMs = await untilFinal(system, atOnce);
     await audits.stop();
     events.phase('judging');
     return await judge({
       system,
       options,
-
       record,
       schedule,
       victims,
       audits,
       finalAfterMs,
       startedAt,
+      hurry: atOnce,
     });
   } finally {
     clearInterval(progress);
@@ -128,13 +140,20 @@ async function heal(system: ChaosSystem): Promise<void> {
   for (const { revive } of system.servers) await revive();
 }
 
+function whenAborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
 /** Milliseconds until no order is NEW any more; null when that takes too long. */
-async function untilFinal(system: ChaosSystem): Promise<number | null> {
+async function untilFinal(system: ChaosSystem, atOnce: AbortSignal): Promise<number | null> {
   const since = performance.now();
-  while (performance.now() - since < livenessMs) {
+  while (performance.now() - since < livenessMs && !atOnce.aborted) {
     const waiting = await countNewOrders(system.urls).catch(() => Number.POSITIVE_INFINITY);
     if (waiting === 0) return Math.round(performance.now() - since);
-    await pause(pollMs, new AbortController().signal);
+    await pause(pollMs, atOnce);
   }
   return null;
 }

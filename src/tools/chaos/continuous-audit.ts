@@ -1,7 +1,9 @@
+import { CodedError } from '../../platform/errors.ts';
 import { createLogger } from '../../platform/logging.ts';
 import { PassLoop } from '../../platform/pass-loop.ts';
-import { audit } from '../audit/audit.ts';
+import { type AuditOptions, audit } from '../audit/audit.ts';
 import type { Invariant } from '../audit/findings.ts';
+import { isQuiet } from '../audit/in-flight.ts';
 import type { ChaosSystem } from './chaos-system.ts';
 
 /** Between two audits of what must hold at every instant. */
@@ -26,8 +28,9 @@ export class ContinuousAudit {
       try {
         this.failures.push(...(await violations(system, {})));
         this.done += 1;
-      } catch {
-        this.unreadable += 1;
+      } catch (error) {
+        if (error instanceof CodedError && error.code === 'unavailable') this.unreadable += 1;
+        else this.failures.push({ invariant: 'audited', id: '', detail: `the audit failed: ${error}` });
       }
       return false;
     };
@@ -47,7 +50,15 @@ export class ContinuousAudit {
 const expected: readonly Invariant[] = ['no-contradiction', 'dead-letters-acknowledged'];
 
 /** What the audit finds broken. Rejects when a database cannot be read. */
-export async function violations(system: ChaosSystem, options: { waitMs?: number }): Promise<Failure[]> {
+export async function violations(
+  system: Pick<ChaosSystem, 'urls'>,
+  options: AuditOptions,
+): Promise<Failure[]> {
   const report = await audit(system.urls, options);
-  return report.violations.filter(({ invariant }) => !expected.includes(invariant));
+  const found: Failure[] = report.violations.filter(({ invariant }) => !expected.includes(invariant));
+  if (options.waitMs !== undefined && !isQuiet(report.in_flight)) {
+    const detail = `not quiet within ${options.waitMs / 1_000} s: ${JSON.stringify(report.in_flight)}`;
+    found.push({ invariant: 'liveness', id: '', detail });
+  }
+  return found;
 }

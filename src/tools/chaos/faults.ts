@@ -38,7 +38,7 @@ export interface FinalOrder {
   reason: string | null;
 }
 
-/** Does its harm, lets it last, undoes it; answers what it was, for people. */
+/** Does its harm, lets it last, undoes it; answers what it was, for people. Rejects when it struck nothing. */
 type Fault = (victims: Victims) => Promise<string>;
 
 /** The faults by name. Each leaves the system whole when it resolves. */
@@ -67,7 +67,11 @@ async function pauseProcess({ processes, random, signal }: Victims): Promise<str
   const ms = random.between(500, pausedMsMax);
   signalProcess(pid, 'SIGSTOP');
   await pause(ms, signal);
-  signalProcess(pid, 'SIGCONT');
+  try {
+    signalProcess(pid, 'SIGCONT');
+  } catch {
+    // Killed while it was paused.
+  }
   return `paused ${name} for ${ms} ms`;
 }
 
@@ -92,8 +96,9 @@ async function link({ links, random, signal }: Victims): Promise<string> {
     ['swallowing everything', { swallow: ['up', 'down'] }],
   ];
   const [what, weather] = random.pick(weathers);
-  if (weather === 'reset') victim.reset();
-  else {
+  if (weather === 'reset') {
+    if (victim.reset() === 0) throw new Error(`the link to ${name} had no connections`);
+  } else {
     victim.set(weather);
     await pause(ms, signal);
     victim.heal();
@@ -110,6 +115,7 @@ async function duplicate({ record, random, brokerUrl, finalOrders }: Victims): P
   const results = sample(random, await finalOrders(), 20).map((order) =>
     toCloudEvent(resultOf(order, order.status)),
   );
+  if (requests.length + results.length === 0) throw new Error('there is no message yet');
   const publications: Publication[] = [
     { queue: 'payment-requests', data: { messages: [...requests, ...requests] } },
     { queue: 'payment-results', data: { messages: [...results, ...results] } },
@@ -168,10 +174,7 @@ function sample<Item>(random: Random, items: readonly Item[], count: number): It
   return Array.from({ length: Math.min(count, items.length) }, () => random.pick(items));
 }
 
+/** Throws when it is gone already. */
 function signalProcess(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It is gone already.
-  }
+  process.kill(pid, name);
 }

@@ -66,12 +66,14 @@ export class TcpLink {
     this.#cut = undefined;
   }
 
-  /** Resets every connection there is. */
-  reset(): void {
+  /** Resets every connection there is; answers how many. */
+  reset(): number {
+    const count = this.#pairs.size;
     for (const { client, server } of this.#pairs) {
       client.resetAndDestroy();
       server.resetAndDestroy();
     }
+    return count;
   }
 
   /**

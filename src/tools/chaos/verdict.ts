@@ -2,8 +2,8 @@ import type { ChaosOptions } from './chaos.ts';
 import type { ChaosSystem } from './chaos-system.ts';
 import type { ClientRecord, Outcome } from './client-record.ts';
 import { type ContinuousAudit, type Failure, violations } from './continuous-audit.ts';
-import type { FaultSchedule } from './fault-schedule.ts';
-import type { Victims } from './faults.ts';
+import type { FaultSchedule, Strike } from './fault-schedule.ts';
+import type { FaultName, Victims } from './faults.ts';
 import {
   countNewOrders,
   readDeadLetters,
@@ -43,6 +43,8 @@ export interface Evidence {
   audits: ContinuousAudit;
   finalAfterMs: number | null;
   startedAt: number;
+  /** Ends the judging at once. */
+  hurry: AbortSignal;
 }
 
 /** Decides: safety, liveness, and whether the run proves anything. */
@@ -50,16 +52,10 @@ export async function judge(evidence: Evidence): Promise<ChaosReport> {
   const { system, options, record, schedule, victims, audits, finalAfterMs, startedAt } = evidence;
   const { poison, others } = await readDeadLetters(system.urls);
   const found = [...victims.poisoned].filter((id) => poison.has(id)).length;
-  const faults = Object.fromEntries(
-    options.faults.map((name) => {
-      const of = schedule.strikes.filter(({ fault }) => fault === name);
-      const struck = of.filter((strike) => strike.struck).length;
-      return [name, { struck, missed: of.length - struck }];
-    }),
-  );
+  const faults = countStrikes(options.faults, schedule.strikes);
   const failures: Failure[] = [
     ...audits.failures,
-    ...(await violations(system, { waitMs: quietMsMax })),
+    ...(await violations(system, { waitMs: quietMsMax, signal: evidence.hurry })),
     ...record
       .compare(await readStoredWrites(system.urls))
       .map(({ key, detail }) => ({ invariant: 'client-record', id: key, detail })),
@@ -93,9 +89,7 @@ export async function judge(evidence: Evidence): Promise<ChaosReport> {
   }
   if (found < victims.poisoned.size)
     fail('poison-kept', `${victims.poisoned.size - found} poisoned messages are in no dead-letter queue`);
-  for (const [name, { struck }] of Object.entries(faults)) {
-    if (struck === 0) fail('fault-struck', `the fault ${name} never struck: the run proves nothing about it`);
-  }
+  for (const detail of unproven(faults, audits.done)) fail('proves-something', detail);
   const { deliveries, duplicates, slowestMs } = await readDeliveries(system.urls);
   return {
     ok: failures.length === 0,
@@ -109,4 +103,27 @@ export async function judge(evidence: Evidence): Promise<ChaosReport> {
     recovery: { all_final_after_ms: finalAfterMs, slowest_order_ms: slowestMs },
     failures: failures.slice(0, failuresMax),
   };
+}
+
+/** How often each chosen fault struck, and how often it could not. Pure. */
+export function countStrikes(
+  chosen: readonly FaultName[],
+  strikes: readonly Pick<Strike, 'fault' | 'struck'>[],
+): ChaosReport['faults'] {
+  return Object.fromEntries(
+    chosen.map((name) => {
+      const of = strikes.filter(({ fault }) => fault === name);
+      const struck = of.filter((strike) => strike.struck).length;
+      return [name, { struck, missed: of.length - struck }];
+    }),
+  );
+}
+
+/** Why a run that found nothing proves nothing all the same, a sentence each. Pure. */
+export function unproven(faults: ChaosReport['faults'], auditsDone: number): string[] {
+  const reasons = Object.entries(faults)
+    .filter(([, { struck }]) => struck === 0)
+    .map(([name]) => `the fault ${name} never struck: the run proves nothing about it`);
+  if (auditsDone === 0) reasons.push('no audit could be made while it ran');
+  return reasons;
 }

@@ -29,6 +29,18 @@ describe('system: privileges', () => {
     return rows.map(({ name }) => name);
   }
 
+  for (const duty of ['orders', 'payments'] as const) {
+    it(`ends a transaction of ${duty} that takes for ever`, async () => {
+      const [{ version = 0, limit } = {}] = await databases.sql<{ version: number; limit: string[] }>(
+        'orders',
+        `select current_setting('server_version_num')::int as version, rolconfig as limit
+           from pg_roles where rolname = (select name from tillbox.roles where duty = $1)`,
+        [duty],
+      );
+      expect(limit).to.deep.equal(version < 170_000 ? null : ['transaction_timeout=30000']);
+    });
+  }
+
   for (const [duty, others] of [
     ['orders', ['payments', 'broker', 'tillbox']],
     ['payments', ['orders', 'broker', 'tillbox']],

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { DatabaseUrls } from '../../../src/system/migrate.ts';
 import { audit } from '../../../src/tools/audit/audit.ts';
 import { type Invariant, invariants } from '../../../src/tools/audit/findings.ts';
 import { busyInFlight, found, useAuditedDatabases } from '../../support/audited-databases.ts';
@@ -7,7 +8,7 @@ import { busyInFlight, found, useAuditedDatabases } from '../../support/audited-
 interface Break {
   /** What was done, as a test's name. */
   what: string;
-  database: 'orders' | 'payments';
+  database: keyof DatabaseUrls;
   /** The last statement answers the order (as `order_id`) that `ORDER` stands for in what is expected. */
   sql: string;
   expected: `${Invariant} ${string}`[];
@@ -257,6 +258,17 @@ const breaks: Break[] = [
     sql: `update orders.orders set user_id = 'poor' where user_id = 'simple' returning id as order_id`,
     expected: ['decision-equals-order ORDER'],
   },
+  ...['contradicts-decision', 'contradicts-order', 'unknown-order'].map(
+    (reason): Break => ({
+      what: `a contradiction that waits for an operator: ${reason}`,
+      database: 'broker',
+      sql: `insert into broker.job (name, data)
+            values ('payment-results-dead-letters', jsonb_build_object('messages', jsonb_build_array(jsonb_build_object(
+              'subject', ${anyUuid})), 'dead_letter', '{"reason":"${reason}"}'::jsonb))
+            returning ${anyUuid} as order_id`,
+      expected: ['no-contradiction ORDER'],
+    }),
+  ),
 ];
 
 describe('tillbox audit, of databases broken on purpose while orders are on their way', () => {
@@ -293,6 +305,29 @@ describe('tillbox audit, of databases broken on purpose while orders are on thei
       invariant: 'balance-equals-entries',
       id: 'simple',
       detail: 'balance 60.01, entries sum to 60.00',
+    });
+  });
+
+  it('counts every wrong order of thousands, each once', async () => {
+    const urls = await databases.copyOf('quiet');
+    const rows = `select ('0199f0a4-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'nobody'`;
+    const series = 'from generate_series(1, 12000) as n';
+    await databases.tamper(
+      urls.orders,
+      `insert into orders.orders (id, user_id, amount, status, reason, settled_at)
+       ${rows}, 1, 'CANCELED', 'ACCOUNT_NOT_FOUND', now() ${series}`,
+    );
+    await databases.tamper(
+      urls.payments,
+      `insert into payments.decisions (order_id, user_id, amount, outcome, reason)
+       ${rows}, 2, 'failed', 'ACCOUNT_NOT_FOUND' ${series}`,
+    );
+    const { violations } = await audit(urls);
+    expect(violations).to.have.length(101);
+    expect(violations.at(-1)).to.deep.equal({
+      invariant: 'decision-equals-order',
+      id: 'more',
+      detail: 'and 11900 more like these',
     });
   });
 

@@ -57,6 +57,16 @@ describe('outbox rows as jobs', () => {
     expect([full?.data.messages.length, rest?.data.messages.length]).to.deep.equal([100, 1]);
   });
 
+  it('pass on what is no message at all, rather than hold up what stands behind it', () => {
+    const messages = [null, 'text', 7, true, [], {}, { id: 1 }];
+    const [job] = toPublications([{ ...row(0), messages }]);
+    const time = createdAt.toISOString();
+    expect(JSON.parse(JSON.stringify(job?.data.messages))).to.deep.equal([
+      ...[null, 'text', 7, true, [], { time }],
+      { id: 1, time },
+    ]);
+  });
+
   it('hold a dead letter alone, with its reason and when it was refused', () => {
     const [first, letter, last] = toPublications([row(1), row(2, { dead: true }), row(3)]);
     expect(idsIn(first?.data.messages ?? [])).to.deep.equal([1, 3]);

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { useHarmedSystem } from '../support/harmed-system.ts';
+import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
+
+const kills = 20;
+/** Long enough to have begun something, short enough never to settle down. */
+const livesMs = 700;
+/** Longer than a lease, which is not held for the gateway, but which its clients wait for. */
+const pausedMs = 14_000;
+
+describe('faults: kill -9, twenty times in a row', () => {
+  const system = useHarmedSystem();
+
+  for (const service of ['orders', 'payments', 'gateway'] as const) {
+    it(`loses and repeats nothing when ${service} is killed again and again`, async function () {
+      this.timeout(400_000);
+      const load = await new OrderLoad(system).start();
+      const daemon = system.first(service);
+      for (let kill = 1; kill <= kills; kill += 1) {
+        await sleep(livesMs);
+        await daemon.stop('SIGKILL');
+        daemon.start();
+      }
+      await system.untilReady({ withinMs: 120_000 });
+      const healedAt = performance.now();
+      tell(this, told(await expectRecovery(system, load, { healedAt })));
+    });
+  }
+
+  it('loses and repeats nothing when all of them are killed at the same moment', async function () {
+    this.timeout(200_000);
+    const load = await new OrderLoad(system).start();
+    await sleep(livesMs);
+    await Promise.all(system.daemons.map((daemon) => daemon.stop('SIGKILL')));
+    for (const daemon of system.daemons) daemon.start();
+    await system.untilReady({ withinMs: 120_000 });
+    const healedAt = performance.now();
+    tell(this, told(await expectRecovery(system, load, { healedAt })));
+  });
+});
+
+describe('faults: a gateway paused', () => {
+  const system = useHarmedSystem({ instances: { gateway: 2 } });
+
+  it('loses and repeats nothing, and clients get on with the other one', async function () {
+    this.timeout(200_000);
+    const load = await new OrderLoad(system, { perSecond: 30 }).start();
+    await sleep(500);
+    process.kill(system.first('gateway').pid, 'SIGSTOP');
+    await sleep(pausedMs);
+    system.first('gateway').resume();
+    const healedAt = performance.now();
+    tell(this, told(await expectRecovery(system, load, { healedAt })));
+  });
+});
