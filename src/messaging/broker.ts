@@ -28,6 +28,8 @@ const superviseSeconds = 2;
  * because while the answer to one of its statements is lost nothing is redelivered.
  */
 const superviseMsMax = 12_000;
+/** Jobs that wait in a queue whose receiver keeps up: fewer than it takes at once. */
+const backlogJobs = jobsFetchedMax;
 const tenYearsSeconds = 315_360_000;
 /** Completed jobs, kept to look at. */
 const completedKeptSeconds = 3_600;
@@ -147,6 +149,15 @@ export class Broker {
     const forgotten = found?.length === 0;
     this.#witness = forgotten ? undefined : this.#published;
     return forgotten;
+  }
+
+  /**
+   * Whether messages wait in the queues because nobody keeps up with them, by statistics some seconds old.
+   * Rejects while the broker is away.
+   */
+  async hasBacklog(): Promise<boolean> {
+    const stats = await Promise.all(queues.map((queue) => this.#boss.getQueueStats(queue)));
+    return stats.flat().some(({ readyCount }) => readyCount > backlogJobs);
   }
 
   /**

@@ -14,7 +14,7 @@ const idleMs = 1_000;
  * pass finds so many messages; alone, a message is published at once.
  */
 const busyMessages = 8;
-const lingerMs = 20;
+const lingerMs = 30;
 
 /** What one pass came to. */
 export interface Published {

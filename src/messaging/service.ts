@@ -35,7 +35,7 @@ export interface ServiceParts {
   database: Database;
   outbox: Outbox;
   relay: OutboxRelay;
-  broker: Pick<Broker, 'hasForgotten'>;
+  broker: Pick<Broker, 'hasForgotten' | 'hasBacklog'>;
   retention: RetentionSettings;
   log: Logger;
 }

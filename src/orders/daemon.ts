@@ -42,8 +42,9 @@ function wireOrders({ database, outbox, relay, broker, retention, log }: Service
         relay.poke();
       }
       // A long backlog looks like a loss, and requesting all of it again would double it: at full speed only
-      // what is known to be lost.
-      return forgottenAt !== undefined;
+      // what is lost. What waits for nothing in the queues is.
+      if (forgottenAt !== undefined) return true;
+      return sweptAll(requested) && !(await broker.hasBacklog().catch(() => true));
     },
   });
   const keys = new IdempotencyKeyPruning({
