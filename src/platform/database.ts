@@ -19,7 +19,7 @@ export interface Transaction extends Queryable {
   readonly inTransaction: true;
   /**
    * Sends a statement whose answer nobody needs, without waiting for it: it travels together with what
-   * follows, up to the commit. When it fails, the transaction fails with its error.
+   * follows. The transaction waits for its answer before it commits, and fails with its error.
    */
   send(statement: Statement, values?: readonly unknown[]): void;
 }
@@ -127,15 +127,16 @@ export class Database implements Queryable {
   async #transactionOnce<Result>(begin: string, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
-    let unheard: { error: unknown } | undefined;
+    const sent: Promise<unknown>[] = [];
     const tx: Transaction = {
       inTransaction: true,
       query: async <Row extends object>(statement: Statement, values: readonly unknown[] = []) =>
         (await client.query<Row>({ ...statement, values: [...values] })).rows,
       send: (statement, values = []) => {
-        client.query({ ...statement, values: [...values] }).catch((error: unknown) => {
-          unheard ??= { error };
-        });
+        const answer = client.query({ ...statement, values: [...values] });
+        // Heard below; until then a failure is no unhandled rejection.
+        answer.catch(() => {});
+        sent.push(answer);
       },
     };
     // A connection that dies while checked out says so here, and in the statement under way.
@@ -146,8 +147,10 @@ export class Database implements Queryable {
     try {
       await client.query(begin);
       const result = await work(tx);
+      // Not with the commit in one go: a statement that failed on this side was never sent, and the server would
+      // commit the others.
+      await Promise.all(sent);
       const { command } = await client.query('commit');
-      if (unheard !== undefined) throw unheard.error;
       // Postgres answers the commit of a transaction that had failed with ROLLBACK, not with an error.
       if (command !== 'COMMIT')
         throw new Error('a statement failed in the transaction, and the work went on');

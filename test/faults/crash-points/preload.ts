@@ -126,6 +126,8 @@ const carriers = /^(platform\/database|messaging\/outbox|orders\/(\w+-)?store|pa
 function labelOf(client: object, name: string | undefined, text: string, values: unknown): string {
   const files = askedBy.get(client) ?? [];
   if (files[0]?.startsWith('pg-boss/')) return brokerStatement(text, values, files);
+  // The one statement of pg-boss that goes through a connection of ours.
+  if (name?.startsWith('broker_insert_')) return brokerStatement(text, values, files);
   const step = files.find((file) => !carriers.test(file))?.replace(/^.*\//, '');
   if (step === undefined) return 'start-up';
   const sent = text.trim().replaceAll(/\s+/g, ' ').toLowerCase();
