@@ -95,7 +95,7 @@ export class Gateway implements Daemon {
         if (batched && body !== undefined && waitSeconds === undefined) {
           const headers = pick(request.headers, batchedHeaders, request.id);
           const answer = await this.#orders.submit({ headers, body });
-          return reply.code(answer.status).headers(answer.headers).send(answer.body);
+          return reply.code(answer.status).headers(answer.headers).serializer(asItIs).send(answer.body);
         }
         const headers = pick(request.headers, requestHeaders, request.id);
         const answer = await upstreams.request({
@@ -170,6 +170,11 @@ export class Gateway implements Daemon {
 function admit(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
   reply.header('x-request-id', request.id);
   done();
+}
+
+/** Without a serializer Fastify would give the media type of a text a charset. */
+function asItIs(text: string): string {
+  return text;
 }
 
 function fastifyPath(path: string): string {
