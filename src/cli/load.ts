@@ -83,6 +83,8 @@ async function run(given: OptionsGiven, command: TillboxCommand): Promise<void> 
   const { formatLoad } = await import('./terminal/load-text.ts');
   const { openTerminal } = await import('./terminal/terminal.ts');
   const options = await readOptions(given);
+  // Refused now, not after an hour of load.
+  if (given.html !== undefined) await writeFileOrRefuse(given.html, '');
   const config = readConfig(process.env);
   const terminal = await openTerminal(command);
   const databases = databasesAtHand(config);
@@ -98,8 +100,25 @@ async function run(given: OptionsGiven, command: TillboxCommand): Promise<void> 
     interruptSignal(),
   ).finally(() => line.end());
 
+  if (given.html !== undefined) {
+    const { htmlReport } = await import('../tools/load/html-report.ts');
+    await writeFileOrRefuse(given.html, htmlReport(report, course, new Date()));
+  }
   terminal.result(report, () => formatLoad(report, course, terminal));
   await judge(report, options);
+}
+
+async function writeFileOrRefuse(path: string, text: string): Promise<void> {
+  const { writeFile } = await import('node:fs/promises');
+  const { CodedError } = await import('../platform/errors.ts');
+  try {
+    await writeFile(path, text);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new CodedError('usage', `--html must be a file that can be written; ${path} cannot be (${code}).`, {
+      cause,
+    });
+  }
 }
 
 async function readOptions(given: OptionsGiven): Promise<Omit<LoadOptions, 'url'>> {
