@@ -84,7 +84,7 @@ async function run(given: OptionsGiven, command: TillboxCommand): Promise<void> 
   const { openTerminal } = await import('./terminal/terminal.ts');
   const options = await readOptions(given);
   // Refused now, not after an hour of load.
-  if (given.html !== undefined) await writeFileOrRefuse(given.html, '');
+  if (given.html !== undefined) await writeFileOrRefuse(given.html, '', 'a');
   const config = readConfig(process.env);
   const terminal = await openTerminal(command);
   const databases = databasesAtHand(config);
@@ -108,11 +108,11 @@ async function run(given: OptionsGiven, command: TillboxCommand): Promise<void> 
   await judge(report, options);
 }
 
-async function writeFileOrRefuse(path: string, text: string): Promise<void> {
+async function writeFileOrRefuse(path: string, text: string, flag: 'w' | 'a' = 'w'): Promise<void> {
   const { writeFile } = await import('node:fs/promises');
   const { CodedError } = await import('../platform/errors.ts');
   try {
-    await writeFile(path, text);
+    await writeFile(path, text, { flag });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new CodedError('usage', `--html must be a file that can be written; ${path} cannot be (${code}).`, {
@@ -160,8 +160,9 @@ function interruptSignal(): AbortSignal {
 async function judge(report: LoadReport, { drainMs }: Pick<LoadOptions, 'drainMs'>): Promise<void> {
   const { ExitWith } = await import('./report-error.ts');
   if (report.interrupted) throw new ExitWith(130);
-  if (report.gateway_away) throw new ExitWith(7);
   const missed = report.thresholds.some(({ ok }) => !ok);
   if (missed || report.audit?.ok === false || report.lost > 0 || report.doubled > 0) throw new ExitWith(8);
+  const unread = report.settle_source === null || report.audit_error !== null;
+  if (report.gateway_away || unread) throw new ExitWith(7);
   if (report.unsettled > 0 && drainMs > 0) throw new ExitWith(124);
 }

@@ -3,14 +3,21 @@ import type { LoadEvents } from '../../tools/load/load.ts';
 import type { Terminal } from './terminal.ts';
 import { visible } from './terminal-text.ts';
 
+interface Stream {
+  isTTY?: boolean;
+  columns?: number;
+  write(text: string): unknown;
+}
+
 /** How a load run stands, on stderr: one line that moves on a terminal, and nothing but notices elsewhere. */
 export class LoadLine implements LoadEvents {
-  readonly #terminal: Terminal;
-  readonly #moving = process.stderr.isTTY === true;
+  readonly #terminal: Pick<Terminal, 'note'>;
+  readonly #stream: Stream;
   #phase = '';
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: Pick<Terminal, 'note'>, stream: Stream = process.stderr) {
     this.#terminal = terminal;
+    this.#stream = stream;
   }
 
   phase(what: string): void {
@@ -36,13 +43,13 @@ export class LoadLine implements LoadEvents {
   }
 
   #show(text: string): void {
-    if (!this.#moving) return;
-    const columns = process.stderr.columns ?? 80;
-    process.stderr.write(`\r\x1b[K${text.slice(0, columns - 1)}`);
+    if (!this.#stream.isTTY) return;
+    const columns = this.#stream.columns ?? 80;
+    this.#stream.write(`\r\x1b[K${text.slice(0, columns - 1)}`);
   }
 
   #clear(): void {
-    if (this.#moving) process.stderr.write('\r\x1b[K');
+    if (this.#stream.isTTY) this.#stream.write('\r\x1b[K');
   }
 }
 

@@ -48,7 +48,8 @@ function refusals({ answers, retries, unknown }: LoadReport): string | undefined
   return `${list}; ${retries} tries again${unknown > 0 ? `, ${unknown} of unknown outcome` : ''}`;
 }
 
-function auditText({ audit }: LoadReport, paint: Terminal['paint']): string | undefined {
+function auditText({ audit, audit_error: error }: LoadReport, paint: Terminal['paint']): string | undefined {
+  if (error !== null) return paint.bad(visible(error));
   if (audit === null) return undefined;
   if (audit.ok) return paint.good('nothing lost, nothing twice');
   return paint.bad(`${audit.violations?.length ?? 'some'} violations: tillbox audit shows them`);
@@ -66,6 +67,7 @@ function settingsText(run: LoadReport['run']): string {
 }
 
 function sourceText({ settle_source: source }: LoadReport): string {
+  if (source === null) return 'not read: what holds the orders was away';
   return source === 'databases'
     ? "by the database's clock, every order, read in the database"
     : "by the database's clock in whole milliseconds, every order, read at the gateway (no database at hand)";

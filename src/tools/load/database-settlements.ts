@@ -54,12 +54,14 @@ const storedStatement: Statement = {
 /** Settlements as the orders database has them, read by the auditor's role with statements on sets. */
 export class DatabaseSettlements implements SettlementReader {
   readonly source = 'databases';
-  readonly #orders: AuditDatabase;
+  readonly #url: string;
+  /** Opened when it is needed; a connection that broke is not used again. */
+  #orders: AuditDatabase | undefined;
   readonly #users: readonly string[];
   #startedAt = '0';
 
-  private constructor(orders: AuditDatabase, users: readonly string[]) {
-    this.#orders = orders;
+  private constructor(url: string, users: readonly string[]) {
+    this.#url = url;
     this.#users = users;
   }
 
@@ -76,32 +78,28 @@ export class DatabaseSettlements implements SettlementReader {
     } finally {
       await payments.close();
     }
-    return new DatabaseSettlements(await AuditDatabase.open('orders', urls.orders), users);
+    return new DatabaseSettlements(urls.orders, users);
   }
 
   async begin(): Promise<void> {
-    const [row] = await this.#orders.rows(clockStatement);
+    const [row] = await this.#rows(clockStatement);
     this.#startedAt = row?.['seconds'] ?? '0';
   }
 
   async sample(orderIds: readonly string[]): Promise<Map<string, number>> {
-    const rows = await this.#orders.rows(sampleStatement, [orderIds]);
+    const rows = await this.#rows(sampleStatement, [orderIds]);
     return new Map(rows.map(({ id, ms }) => [id ?? '', Number(ms)]));
   }
 
   async waiting(): Promise<number> {
-    const [row] = await this.#orders.rows(waitingStatement, [this.#users, waitingMax]);
+    const [row] = await this.#rows(waitingStatement, [this.#users, waitingMax]);
     return Number(row?.['count']);
   }
 
   async read(): Promise<Settlements> {
-    const [stored] = await this.#orders.rows(storedStatement, [this.#users, this.#startedAt]);
+    const [stored] = await this.#rows(storedStatement, [this.#users, this.#startedAt]);
     const timeline = new Timeline();
-    const rows = await this.#orders.rows(settledStatement, [
-      this.#users,
-      this.#startedAt,
-      timeline.sliceSeconds,
-    ]);
+    const rows = await this.#rows(settledStatement, [this.#users, this.#startedAt, timeline.sliceSeconds]);
     return {
       stored: Number(stored?.['count']),
       lastCreatedSeconds: Number(stored?.['last']) - Number(this.#startedAt),
@@ -109,8 +107,19 @@ export class DatabaseSettlements implements SettlementReader {
     };
   }
 
-  close(): Promise<void> {
-    return this.#orders.close();
+  async close(): Promise<void> {
+    await this.#orders?.close();
+    this.#orders = undefined;
+  }
+
+  async #rows(statement: Statement, values: unknown[] = []): Promise<TextRow[]> {
+    this.#orders ??= await AuditDatabase.open('orders', this.#url);
+    try {
+      return await this.#orders.rows(statement, values);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 }
 

@@ -24,6 +24,8 @@ export interface LoadReport {
   settle_ms: LatencyFigures;
   /** Null when it was not wanted, or there was no database to read. */
   audit: (Pick<AuditReport, 'ok'> & Partial<AuditReport>) | null;
+  /** Why the audit that was wanted could not read a database; null when it could. */
+  audit_error: string | null;
   accepted: number;
   /** Orders that are there and not final when the wait for them ended. */
   unsettled: number;
@@ -84,6 +86,7 @@ export interface Measured {
   settlements: Settlements | undefined;
   source: LoadReport['settle_source'];
   audit: LoadReport['audit'];
+  audit_error: LoadReport['audit_error'];
   settings: LoadSettings;
   cpuUs: number;
   interrupted: boolean;
@@ -110,6 +113,7 @@ export function reportOf(measured: Measured): LoadReport {
     accept_ms: run.accepts.figures(),
     settle_ms: settlements?.latencies.figures() ?? { p50: null, p95: null, p99: null, max: null },
     audit: measured.audit,
+    audit_error: measured.audit_error,
     accepted: run.accepted,
     unsettled,
     lost: Math.max(0, run.accepted - stored),

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { CodedError } from '../../platform/errors.ts';
-import { pause } from '../../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../../platform/logging.ts';
 import { formatAmount } from '../../platform/money.ts';
 import type { DatabaseUrls } from '../../system/migrate.ts';
@@ -15,7 +14,8 @@ import { courseOf, type LoadCourse, type LoadReport, type LoadSettings, reportOf
 import { type OrderMix, planOrders, usersOf } from './order-plan.ts';
 import { OrderRun } from './order-run.ts';
 import { plannedOrders } from './pace.ts';
-import type { SettlementReader, Settlements } from './settlements.ts';
+import { settle } from './settle.ts';
+import type { SettlementReader } from './settlements.ts';
 import { checkThreshold, type Threshold } from './thresholds.ts';
 
 /** How to load which gateway. */
@@ -69,23 +69,13 @@ const auditWaitMs = 10_000;
 /** In a run whose length only time decides: more orders a second than there can be. */
 const ordersPerSecondMax = 20_000;
 
-/** Orders that turn out not to be settled are looked at again after this. */
-const readAgainMs = 500;
-
-/** What every part of a run needs. */
-interface Context {
-  options: LoadOptions;
-  events: LoadEvents;
-  signal: AbortSignal;
-}
-
 const silent: LoadEvents = { phase: () => {}, notice: () => {}, progress: () => {} };
 
 /**
  * Loads a gateway with orders of users it creates, waits until they are settled, and measures: how fast orders
  * are accepted (by this process's clock) and settled (by the database's). When `signal` aborts it ends early
  * and answers what was done.
- * @throws CodedError `unavailable` when there is no gateway, or a database goes away
+ * @throws CodedError `unavailable` when there is no gateway
  */
 export async function runLoad(
   options: LoadOptions,
@@ -122,12 +112,13 @@ export async function runLoad(
     await live.stop();
     const cpu = process.cpuUsage(cpuBefore);
     events.phase('waiting until they are settled');
-    const settlements = await settle(run, reader, { options, events, signal });
+    const settlements = await settle(run, reader, { drainMs: options.drainMs, events, signal });
+    if (settlements === undefined) events.notice('What became of the orders could not be read.');
     const measured = {
       run,
       settlements,
-      source: reader.source,
-      audit: await auditOf(reader, options, events, signal),
+      source: settlements === undefined ? null : reader.source,
+      ...(await auditOf(reader, options, events, signal)),
       settings: settingsOf(options, runId),
       cpuUs: cpu.user + cpu.system,
       interrupted: signal.aborted,
@@ -159,54 +150,28 @@ async function openReader(
   return gateway();
 }
 
-/** Waits until the run's orders are settled, or the time for that is over, and reads what became of them. */
-async function settle(run: OrderRun, reader: SettlementReader, context: Context): Promise<Settlements> {
-  const deadline = performance.now() + context.options.drainMs;
-  for (;;) {
-    await untilSettled(run, reader, deadline, context);
-    const settlements = await reader.read();
-    const { stored, finished, canceled } = settlements;
-    const isOver = context.signal.aborted || performance.now() + readAgainMs > deadline;
-    if (stored === finished + canceled || isOver) return settlements;
-    await pause(readAgainMs, context.signal);
-  }
-}
-
-/** Waits until nothing of the run is NEW any more, as far as can be seen. */
-async function untilSettled(
-  run: OrderRun,
-  reader: SettlementReader,
-  deadline: number,
-  { events, signal }: Context,
-): Promise<void> {
-  let open: readonly string[] = run.newest;
-  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
-    const waiting = await reader.waiting();
-    if (waiting === 0) return;
-    if (waiting === null) {
-      const settled = await reader.sample(open);
-      open = open.filter((id) => !settled.has(id));
-      if (open.length === 0) return;
-    }
-    events.progress({ kind: 'drain', waiting: waiting ?? open.length });
-    if (signal.aborted || performance.now() + pauseMs > deadline) return;
-    await pause(pauseMs, signal);
-  }
-}
-
+/** The audit's verdict where it is wanted and possible; a database it cannot read is no verdict. */
 async function auditOf(
   reader: SettlementReader,
   { databases, audit: wanted = true, log }: LoadOptions,
   events: LoadEvents,
   signal: AbortSignal,
-): Promise<LoadReport['audit']> {
-  if (!wanted || signal.aborted || databases === undefined || reader.source !== 'databases') return null;
+): Promise<Pick<LoadReport, 'audit' | 'audit_error'>> {
+  if (!wanted || signal.aborted || databases === undefined || reader.source !== 'databases') {
+    return { audit: null, audit_error: null };
+  }
   events.phase('auditing');
   try {
-    return await audit(databases, { signal, waitMs: auditWaitMs, ...(log === undefined ? {} : { log }) });
+    const report = await audit(databases, {
+      signal,
+      waitMs: auditWaitMs,
+      ...(log === undefined ? {} : { log }),
+    });
+    return { audit: report, audit_error: null };
   } catch (error) {
-    if (signal.aborted) return null;
-    throw error;
+    if (signal.aborted) return { audit: null, audit_error: null };
+    if (!(error instanceof CodedError)) throw error;
+    return { audit: null, audit_error: error.message };
   }
 }
 

@@ -11,8 +11,9 @@ export interface Response {
 /** A server that does not speak HTTP/1.1 as RFC 9112 has it. */
 export class ProtocolError extends Error {}
 
-const headEnd = Buffer.from('\r\n\r\n');
-const lineEnd = Buffer.from('\r\n');
+const [cr, lf] = [13, 10];
+const headEnd = Buffer.of(cr, lf, cr, lf);
+const lineEnd = Buffer.of(cr, lf);
 /** Longest head; Node's own limit for one. */
 const headBytesMax = 16_384;
 /** Longest body: a page of 500 orders with long descriptions has room many times over. */

@@ -50,7 +50,13 @@ type Metric = keyof typeof metrics;
 /** The names, for help and refusals. */
 export const metricNames = Object.keys(metrics) as Metric[];
 
-const msIn: Record<string, number> = { us: 0.001, µs: 0.001, ms: 1, '': 1, s: 1_000 };
+const msIn = new Map([
+  ['us', 0.001],
+  ['µs', 0.001],
+  ['ms', 1],
+  ['', 1],
+  ['s', 1_000],
+]);
 const pattern = /^\s*([a-z0-9_.]+)\s*(<=|>=|==|=|<|>)\s*(\d{1,12}(?:\.\d{1,6})?)\s*([a-zµ%/]*)\s*$/;
 
 /** Reads a threshold; undefined when it is none. */
@@ -66,7 +72,7 @@ export function parseThreshold(expression: string): Threshold | undefined {
 
 function readLimit(metric: Metric, number: number, unit: string): { limit: number; unit: Unit } | undefined {
   if (/^(accept|settle)\./.test(metric)) {
-    const ms = msIn[unit];
+    const ms = msIn.get(unit);
     return ms === undefined ? undefined : { limit: number * ms, unit: 'ms' };
   }
   if (metric.endsWith('_per_s')) {
