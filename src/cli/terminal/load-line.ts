@@ -14,6 +14,7 @@ export class LoadLine implements LoadEvents {
   readonly #terminal: Pick<Terminal, 'note'>;
   readonly #stream: Stream;
   #phase = '';
+  #shown = '';
 
   constructor(terminal: Pick<Terminal, 'note'>, stream: Stream = process.stderr) {
     this.#terminal = terminal;
@@ -44,12 +45,15 @@ export class LoadLine implements LoadEvents {
 
   #show(text: string): void {
     if (!this.#stream.isTTY) return;
-    const columns = this.#stream.columns ?? 80;
-    this.#stream.write(`\r\x1b[K${text.slice(0, columns - 1)}`);
+    // Some terminals say that they have no columns.
+    const line = text.slice(0, (this.#stream.columns || 80) - 1);
+    if (line !== this.#shown) this.#stream.write(`\r\x1b[K${line}`);
+    this.#shown = line;
   }
 
   #clear(): void {
     if (this.#stream.isTTY) this.#stream.write('\r\x1b[K');
+    this.#shown = '';
   }
 }
 
