@@ -26,7 +26,8 @@ const waitingStatement: Statement = {
   name: 'load_waiting',
   text: `
     select count(*) from (
-      select from orders.orders where status = 'NEW' and user_id = any($1::text[]) limit $2) as waiting`,
+      select from orders.waiting join orders.orders on orders.id = waiting.order_id
+       where orders.user_id = any($1::text[]) limit $2) as of_run`,
 };
 
 // Grouped by slice of time and by latency in steps of half a percent, so that a million orders become some
