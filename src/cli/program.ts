@@ -9,6 +9,7 @@ import { addCreateOrder } from './create-order.ts';
 import { addDeadLetters } from './dead-letters.ts';
 import { addDown } from './down.ts';
 import { addHelp } from './help.ts';
+import { addLoad } from './load.ts';
 import { addMigrate } from './migrate.ts';
 import { addOrder } from './order.ts';
 import { addOrders } from './orders.ts';
@@ -36,6 +37,7 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addCreateOrder,
   addOrders,
   addOrder,
+  addLoad,
   addAudit,
   addChaos,
   addQueues,

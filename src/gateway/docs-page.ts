@@ -1,3 +1,4 @@
+import { escapeHtml } from '../platform/html.ts';
 import type { OpenApiDocument } from './openapi.ts';
 
 /** The OpenAPI document as one page to read: no script, nothing loaded from elsewhere. */
@@ -69,11 +70,6 @@ function table(caption: string, rows: string[][]): string {
       `<tr><th scope="row"><code>${escapeHtml(name)}</code><td>${escapeHtml(place)}<td>${escapeHtml(text)}`,
   );
   return `<table><caption>${caption}</caption>${cells.join('')}</table>`;
-}
-
-function escapeHtml(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return text.replaceAll(/[&<>"]/g, (character) => entities[character] as string);
 }
 
 const style = `

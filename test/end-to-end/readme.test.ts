@@ -104,6 +104,12 @@ describe('README', () => {
     expect(await run(command, embedded)).to.contain('PASS');
   });
 
+  it('shows a load run that keeps its thresholds', async function () {
+    this.timeout(120_000);
+    const output = await run(`set -e\n${blockWith('tillbox load')}`, embedded);
+    expect(output).to.contain('2000 finished').and.to.contain('nothing lost, nothing twice');
+  });
+
   /** Runs every command of a session and compares what it prints with the record. */
   async function replay(
     steps: readonly { command: string; output: string }[],
