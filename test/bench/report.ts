@@ -26,43 +26,70 @@ export function describeMachine(postgres: string): string {
   return `${cores} ${cores === 1 ? 'core' : 'cores'} (${cpus()[0]?.model.trim() ?? 'unknown'}), ${gigabytes} GB, ${process.platform}, Node ${process.versions.node}, Postgres ${postgres}, durability on`;
 }
 
-/** A table for a terminal, a heading for each part. */
-export function formatReport(report: Report): string {
-  const { machine, rows, notes, failures } = report;
-  const lines: string[] = [machine, ''];
-  const cells = rows.map(cellsOf);
-  const widths = headings.map((heading, index) =>
-    Math.max(heading.length, ...cells.map((row) => row[index]?.length ?? 0)),
+/** For a terminal: what was measured by part, the comparison side by side. */
+export function formatReport({ machine, rows, notes, failures }: Report): string {
+  const { own, compared } = split(rows);
+  const lines = own.flatMap((row, index) =>
+    row.part === own[index - 1]?.part ? [cellsOf(row)] : [[], [`${row.part}:`], cellsOf(row)],
   );
-  const pad = (texts: readonly string[]) =>
-    texts
-      .map((text, index) =>
-        index === 1 ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0),
-      )
-      .join('  ')
-      .trimEnd();
-  let part = '';
-  rows.forEach((row, index) => {
-    if (row.part !== part) lines.push(...(part === '' ? [] : ['']), row.part, pad(headings));
-    part = row.part;
-    lines.push(pad(cells[index] ?? []));
-  });
-  if (notes.length > 0) lines.push('', ...notes);
-  lines.push('', failures.length === 0 ? 'nothing lost, nothing twice' : failures.join('\n'));
-  return lines.join('\n');
+  const blocks = [
+    machine,
+    ...(own.length === 0 ? [] : [alignColumns([headings, ...lines])]),
+    ...(compared.length === 0 ? [] : [alignColumns(comparison(compared))]),
+    ...(notes.length === 0 ? [] : [notes.join('\n')]),
+    failures.length === 0 ? 'nothing lost, nothing twice' : failures.join('\n'),
+  ];
+  return blocks.join('\n\n');
 }
 
-/** The same as a Markdown table, to be pasted. */
+/** The same as Markdown tables, to be pasted. */
 export function formatMarkdown({ machine, command, rows, notes }: Report): string {
-  const line = (texts: readonly string[]) => `| ${texts.join(' | ')} |`;
-  return [
+  const { own, compared } = split(rows);
+  const table = ([heading = [], ...lines]: string[][], isNumber: (column: number) => boolean) =>
+    [heading, heading.map((_, index) => (isNumber(index) ? '---:' : '---')), ...lines]
+      .map((cells) => `| ${cells.join(' | ')} |`)
+      .join('\n');
+  const named = own.map((row, index) => [row.part === own[index - 1]?.part ? '' : row.part, ...cellsOf(row)]);
+  const blocks = [
     `${machine}; \`${command}\``,
-    '',
-    line(['', ...headings]),
-    '|---|---|---:|---|---|',
-    ...rows.map((row, index) => line([row.part === rows[index - 1]?.part ? '' : row.part, ...cellsOf(row)])),
-    ...(notes.length === 0 ? [] : ['', ...notes]),
-  ].join('\n');
+    ...(own.length === 0 ? [] : [table([['', ...headings], ...named], (index) => index === 2)]),
+    ...(compared.length === 0 ? [] : [table(comparison(compared), (index) => index > 0)]),
+    ...(notes.length === 0 ? [] : [notes.join('\n')]),
+  ];
+  return blocks.join('\n\n');
+}
+
+/** Parts of this beginning are a contestant each, and stand beside each other. */
+export const comparedPart = 'compare: ';
+
+function split(rows: readonly Row[]) {
+  const isCompared = ({ part }: Row) => part.startsWith(comparedPart);
+  return { own: rows.filter((row) => !isCompared(row)), compared: rows.filter(isCompared) };
+}
+
+/** A line a contestant, a column a figure. */
+function comparison(rows: readonly Row[]): string[][] {
+  const names = [...new Set(rows.map(({ name }) => name))];
+  const byPart = Map.groupBy(rows, ({ part }) => part.slice(comparedPart.length));
+  const lines = [...byPart].map(([title, figures]) => [
+    title,
+    ...names.map((name) => {
+      const figure = figures.find((row) => row.name === name);
+      return figure === undefined ? '' : withUnit(formatValue(figure.median, figure.unit), figure.unit);
+    }),
+  ]);
+  return [['', ...names], ...lines];
+}
+
+/** Columns under each other; the second and those that follow numbers are right of their width. */
+function alignColumns(lines: readonly (readonly string[])[]): string {
+  const columns = Math.max(...lines.map((cells) => cells.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...lines.map((cells) => (cells.length > 1 ? (cells[column]?.length ?? 0) : 0))),
+  );
+  const pad = (text: string, column: number) =>
+    column === 0 ? text.padEnd(widths[0] ?? 0) : text.padStart(widths[column] ?? 0);
+  return lines.map((cells) => cells.map(pad).join('  ').trimEnd()).join('\n');
 }
 
 function cellsOf({ name, unit, goal, median, min, max, values }: Row): string[] {

@@ -16,6 +16,7 @@ import {
   measureThroughput,
   warmUp,
 } from './parts/under-load.ts';
+import { comparedPart } from './report.ts';
 import { seedAccounts } from './seed.ts';
 import { LossError, SystemUnderTest } from './system-under-test.ts';
 
@@ -134,7 +135,7 @@ async function runComparison(
       { clients, users, seconds, orders },
       { tps, tell },
     )) {
-      figures.add(`compare: ${title}`, found);
+      figures.add(`${comparedPart}${title}`, found);
       notes.forEach(note);
     }
   });
