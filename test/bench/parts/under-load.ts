@@ -12,7 +12,7 @@ import { LossError, type SystemUnderTest } from '../system-under-test.ts';
 const ordersTable = 'orders.orders';
 /** What was accepted must be settled within this, or it counts as lost. */
 const settleMsMax = 120_000;
-const warmUpSeconds = 2;
+const warmUpSecondsMax = 2;
 /** As many as a person causes, one after another. */
 const idlePerSecond = 20;
 
@@ -44,11 +44,19 @@ export async function driveAndSettle(
   const waiting = await untilSettled(system.admin, ordersTable, settleMsMax);
   const times = await orderTimes(system.admin, ordersTable, since);
   if (waiting > 0) throw new LossError(`${waiting} orders are NEW after ${settleMsMax / 1_000} s`);
-  // An order whose answer was lost may be there or not.
-  if (times.orders < driven.accepted || times.orders > driven.accepted + driven.uncertain) {
-    throw new LossError(`${driven.accepted} orders were accepted, ${times.orders} are there`);
-  }
+  const loss = judgeCount(driven, times.orders);
+  if (loss !== undefined) throw new LossError(loss);
   return { driven, times };
+}
+
+/** Whether as many orders are there as clients were told; what is wrong, in words. Pure. */
+export function judgeCount(
+  { accepted, uncertain }: Pick<Driven, 'accepted' | 'uncertain'>,
+  stored: number,
+): string | undefined {
+  // An order whose answer was lost may be there or not.
+  if (stored >= accepted && stored <= accepted + uncertain) return undefined;
+  return `${accepted} orders were accepted, ${stored} are there`;
 }
 
 /** Orders a second, from the first one's arrival to the last one's settlement. */
@@ -57,8 +65,12 @@ export function settledPerSecond({ times }: Outcome): number {
 }
 
 /** Lets code be compiled, statements prepared and pools filled before anything is measured. */
-export async function warmUp(system: SystemUnderTest, { clients, users }: LoadSettings): Promise<void> {
-  await driveAndSettle(system, { pace: { clients }, until: { seconds: warmUpSeconds } }, { users });
+export async function warmUp(
+  system: SystemUnderTest,
+  { clients, users, seconds }: LoadSettings,
+): Promise<void> {
+  const until = { seconds: Math.min(warmUpSecondsMax, seconds) };
+  await driveAndSettle(system, { pace: { clients }, until }, { users });
 }
 
 /** Everything about a system that is as busy as it can be. */
