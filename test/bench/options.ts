@@ -36,7 +36,7 @@ Fails when an order is lost or doubled, never on a figure.
   --users N           accounts (default 1000)
   --only PARTS        some of: ${partsAlways.join(', ')}
   --compare           the same flow as plain programs on pg-boss and graphile-worker, side by side
-  --compare-orders N  sent to each program (default 5000)
+  --compare-orders N  sent to each program (default 3000)
   --settled N         growth: the figures again with so many settled orders in the tables (such as 5000000)
   --accounts N        growth: and so many accounts (default 100000)
   --backlog N         a backlog of so many orders, drained (such as 500000)
@@ -70,7 +70,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     accounts: count('accounts', values.accounts, 100_000),
     backlog: count('backlog', values.backlog, 500_000),
     soakSeconds: values.soak === undefined ? 0 : parseDuration(values.soak),
-    compareOrders: count('compare-orders', values['compare-orders'], 5_000),
+    compareOrders: count('compare-orders', values['compare-orders'], 3_000),
     output: values.json ? 'json' : values.markdown ? 'markdown' : 'table',
   };
 }

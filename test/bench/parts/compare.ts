@@ -11,9 +11,11 @@ import { SystemUnderTest } from '../system-under-test.ts';
 
 /** How long settling is waited for after the last order was accepted: the slowest have done a few by then. */
 const settleMsMax = 20_000;
+/** At an idle pace whoever keeps up is done at once. */
+const idleSettleMsMax = 3_000;
 const idlePerSecond = 20;
 /** For what cannot keep up with that: an order at a time, and enough time for it. */
-const slowPerSecond = 0.25;
+const slowPerSecond = 0.2;
 const slowOrders = 4;
 
 /** Something that takes orders, tillbox or a program. */
@@ -126,6 +128,8 @@ async function measure(
   return { title, figures, notes: [...new Set(notes)].map((note) => `${title}: ${note}.`) };
 }
 
+const isIdle = ({ pace }: Pick<Load, 'pace'>) => 'perSecond' in pace && pace.perSecond === idlePerSecond;
+
 async function driveOnce(
   { url, admin, table, processes, findLoss }: Contestant,
   load: Omit<Load, 'url' | 'user'>,
@@ -138,7 +142,7 @@ async function driveOnce(
   const since = await databaseNow(admin);
   const before = cpuMicros(processes);
   const { accepted, errors } = await drive({ ...load, url, user });
-  await untilSettled(admin, table, settleMsMax);
+  await untilSettled(admin, table, isIdle(load) ? idleSettleMsMax : settleMsMax);
   const spent = [...cpuSince(before, processes).values()];
   const cpu = spent.length === 0 ? Number.NaN : spent.reduce((sum, micros) => sum + micros, 0);
   const times = await orderTimes(admin, table, since);
