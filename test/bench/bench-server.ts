@@ -2,7 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded-postgres.ts';
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+  wipeEmbeddedPostgres,
+} from '../../src/platform/embedded-postgres.ts';
 import { createEphemeralDatabases, type EphemeralDatabases } from '../../src/system/ephemeral-databases.ts';
 
 /** Longer than anything the bench asks of a database: seeding millions of rows. */
@@ -28,7 +32,7 @@ export class BenchServer {
     const home = mkdtempSync(join(tmpdir(), 'tillbox-bench-'));
     try {
       const postgres = await startEmbeddedPostgres({
-        folder: join(home, 'server'),
+        folder: serverFolder(home),
         ephemeral: false,
         settings: { shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.track': 'none' },
       });
@@ -77,9 +81,13 @@ export class BenchServer {
   async #stop(): Promise<void> {
     for (const stop of this.#dependents.reverse()) await stop().catch(() => {});
     await this.#postgres.stop();
+    // Run as root, the data may lie elsewhere, with a link from the home.
+    await wipeEmbeddedPostgres(serverFolder(this.home));
     rmSync(this.home, { recursive: true, force: true });
   }
 }
+
+const serverFolder = (home: string) => join(home, 'server');
 
 /** A connection as administrator; `bigint` and `numeric` arrive as numbers. */
 export async function openAdministrator(url: string): Promise<pg.Client> {

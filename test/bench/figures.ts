@@ -10,6 +10,8 @@ export interface Figure {
   unit: Unit;
   /** What the value should be, for the reader to compare: the bench never fails on a figure. */
   goal?: string;
+  /** Has its place in a short table even without a goal. */
+  headline?: boolean;
 }
 export type Unit = '/s' | 'ms' | 's' | 'µs' | 'MB' | 'x' | '%' | '';
 
@@ -19,6 +21,7 @@ export interface Row extends Spread {
   name: string;
   unit: Unit;
   goal: string | undefined;
+  headline: boolean;
   values: number[];
 }
 
@@ -27,10 +30,10 @@ export class Figures {
   readonly #rows = new Map<string, Omit<Row, keyof Spread>>();
 
   add(part: string, figures: readonly Figure[]): void {
-    for (const { name, value, unit, goal } of figures) {
+    for (const { name, value, unit, goal, headline = goal !== undefined } of figures) {
       if (!Number.isFinite(value)) continue;
       const key = `${part}\n${name}`;
-      const row = this.#rows.get(key) ?? { part, name, unit, goal, values: [] };
+      const row = this.#rows.get(key) ?? { part, name, unit, goal, headline, values: [] };
       row.values.push(value);
       this.#rows.set(key, row);
     }

@@ -42,9 +42,9 @@ export function formatReport({ machine, rows, notes, failures }: Report): string
   return blocks.join('\n\n');
 }
 
-/** The same as Markdown tables, to be pasted. */
+/** What counts of it as Markdown tables, to be pasted. */
 export function formatMarkdown({ machine, command, rows, notes }: Report): string {
-  const { own, compared } = split(rows);
+  const { own, compared } = split(rows.filter(({ headline }) => headline));
   const table = ([heading = [], ...lines]: string[][], isNumber: (column: number) => boolean) =>
     [heading, heading.map((_, index) => (isNumber(index) ? '---:' : '---')), ...lines]
       .map((cells) => `| ${cells.join(' | ')} |`)

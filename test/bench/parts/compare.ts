@@ -112,7 +112,7 @@ async function measure(
     notes.push(`latency of an order at a time: it does not keep up with ${idlePerSecond} a second`);
     idle = await once({ pace: { perSecond: slowPerSecond }, until: { orders: slowOrders } }, users);
   }
-  const figures: Figure[] = [
+  const figures = [
     { name: 'orders/s', value: many.settled / many.seconds, unit: '/s' },
     { name: 'to pgbench', value: many.settled / many.seconds / (tps ?? Number.NaN), unit: 'x' },
     { name: 'one hot account', value: hot.settled / hot.seconds, unit: '/s' },
@@ -124,7 +124,7 @@ async function measure(
       value: many.settled === many.orders ? many.cpuMicros / many.settled : Number.NaN,
       unit: 'µs',
     },
-  ];
+  ].map((figure) => ({ ...figure, headline: true }) as Figure);
   return { title, figures, notes: [...new Set(notes)].map((note) => `${title}: ${note}.`) };
 }
 

@@ -35,6 +35,6 @@ export async function measureStarts(server: BenchServer): Promise<Figure[]> {
       { name: 'balance alice', value: await median('balance', 'alice'), unit: 'ms', goal: '≤ 150' },
     ];
   } finally {
-    await timed('down');
+    await timed('down', '--wipe');
   }
 }

@@ -88,7 +88,7 @@ export async function measureThroughput(
   const perSecond = settledPerSecond(outcome);
   const cpu = [...micros, ['generator', driven.cpuMicros] as const];
   const figures: Figure[] = [
-    { name: 'orders settled', value: perSecond, unit: '/s' },
+    { name: 'orders settled', value: perSecond, unit: '/s', headline: true },
     { name: 'orders accepted', value: driven.accepted / driven.seconds, unit: '/s' },
     { name: 'errors', value: driven.errors, unit: '' },
     { name: 'accepted after, p50', value: driven.p50, unit: 'ms' },
@@ -123,7 +123,7 @@ export async function measureHotAccount(
     ofMany === undefined
       ? []
       : [{ name: 'to many accounts', value: perSecond / ofMany, unit: 'x', goal: '≥ 0.95' }];
-  return [{ name: 'orders settled', value: perSecond, unit: '/s' }, ...ratio];
+  return [{ name: 'orders settled', value: perSecond, unit: '/s', headline: true }, ...ratio];
 }
 
 /** Latencies at a steady rate, whatever the answers take. */
