@@ -96,7 +96,7 @@ async function measureSystem(
       });
     };
     await part('rest', () => measureIdleCost(system, seconds));
-    await warmUp(system, options);
+    await guarded('warming up', listener, () => warmUp(system, options));
     let perSecond: number | undefined;
     const most = async () => {
       const measured = await measureThroughput(system, options);
