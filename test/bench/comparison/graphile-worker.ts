@@ -20,13 +20,12 @@ const preset: GraphileConfig.Preset = {
   },
 };
 
-/**
- * The flow with graphile-worker, tuned: a job a message, a transaction a message, ten at a time. What it lacks
- * beside tillbox: a job is given up after 25 attempts and its order stays NEW; jobs of a worker that is killed
- * come back after four hours; orders, payments and queue share one database.
- */
+/** The flow with graphile-worker: a job a message, a transaction a message, ten at a time. */
 export const graphileWorker: Program = {
   title: 'graphile-worker, tuned',
+  lacks:
+    'a job is given up after 25 attempts and its order stays NEW; a killed worker gives its jobs back after ' +
+    'four hours; orders, payments and queue must share one database',
 
   async setUp(url) {
     await createTables(url);

@@ -11,13 +11,12 @@ import {
   settle,
 } from './program.ts';
 
-/**
- * The flow with pg-boss as its documentation begins: a job a message, a transaction a message, its defaults.
- * What it lacks beside tillbox: a job that fails three times is failed for good and its order stays NEW; a
- * worker that is killed gives its job back after 15 minutes; orders, payments and queue share one database.
- */
+/** The flow with pg-boss as its documentation begins: a job a message, a transaction a message, its defaults. */
 export const pgBossPlain: Program = {
   title: 'pg-boss, its defaults',
+  lacks:
+    'a job that fails three times is failed for good and its order stays NEW; a killed worker gives its job ' +
+    'back after 15 minutes; orders, payments and queue must share one database',
 
   async setUp(url) {
     await createTables(url);

@@ -24,6 +24,8 @@ export interface PaymentResult {
 /** A program to compare with: two processes, orders and payments, that talk through its queue. */
 export interface Program {
   title: string;
+  /** What tillbox guarantees and this does not, told with its figures. */
+  lacks: string;
   /** Creates queues and tables of its library in an empty database. */
   setUp(url: string): Promise<void>;
   /** Starts the orders process: answers how an order is created, and settles orders meanwhile. */

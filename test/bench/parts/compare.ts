@@ -28,6 +28,14 @@ interface Contestant {
   stop(): Promise<void>;
 }
 
+/** What is to be measured, and is started anew for each measurement. */
+interface Entrant {
+  title: string;
+  lacks?: string;
+  start(): Promise<Contestant>;
+}
+
+/** How every contestant is loaded. */
 export interface CompareSettings {
   clients: number;
   users: number;
@@ -53,17 +61,18 @@ export async function compare(
   context: { tps: number | undefined; tell: (text: string) => void },
 ): Promise<Compared[]> {
   const { users } = settings;
-  const starts: [title: string, start: () => Promise<Contestant>][] = [
-    ['tillbox', () => startTillbox(server, users)],
-    ...Object.entries(programs).map(([name, { title }]): [string, () => Promise<Contestant>] => [
+  const entrants: Entrant[] = [
+    { title: 'tillbox', start: () => startTillbox(server, users) },
+    ...Object.entries(programs).map(([name, { title, lacks }]) => ({
       title,
-      () => startProgram(server, name, users),
-    ]),
+      lacks,
+      start: () => startProgram(server, name, users),
+    })),
   ];
   const compared: Compared[] = [];
-  for (const [title, start] of starts) {
-    context.tell(`compare: ${title}`);
-    compared.push(await measure(title, start, settings, context.tps));
+  for (const entrant of entrants) {
+    context.tell(`compare: ${entrant.title}`);
+    compared.push(await measure(entrant, settings, context.tps));
   }
   return compared;
 }
@@ -90,12 +99,11 @@ async function startProgram(server: BenchServer, name: string, users: number): P
 }
 
 async function measure(
-  title: string,
-  start: () => Promise<Contestant>,
+  { title, lacks, start }: Entrant,
   { clients, users, seconds, orders }: CompareSettings,
   tps: number | undefined,
 ): Promise<Compared> {
-  const notes: string[] = [];
+  const notes = lacks === undefined ? [] : [lacks];
   const once = async (load: Omit<Load, 'url' | 'user'>, ofUsers: number) => {
     const contestant = await start();
     try {
