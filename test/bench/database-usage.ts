@@ -17,14 +17,14 @@ export interface TableSize {
   indexes: number;
 }
 
-/** The tables that work like queues: outboxes, inbox, and pg-boss's jobs. All of the broker's count as one. */
+/** The tables that work like queues: outboxes, inbox, waiting orders, pg-boss's jobs. All of the broker's count as one. */
 export async function queueSizes(admin: pg.Client): Promise<TableSize[]> {
   const { rows } = await admin.query<TableSize>(`
     with tables as (
       select case nspname when 'broker' then 'broker' else nspname || '.' || relname end as name, pg_class.oid
         from pg_class join pg_namespace on pg_namespace.oid = relnamespace
        where relkind = 'r'
-         and (nspname = 'broker' or nspname in ('orders', 'payments') and relname in ('outbox', 'inbox'))
+         and (nspname = 'broker' or nspname in ('orders', 'payments') and relname in ('outbox', 'inbox', 'waiting'))
     )
     select name, sum(pg_table_size(oid))::float8 / 1000000 as table,
            sum(pg_indexes_size(oid))::float8 / 1000000 as indexes

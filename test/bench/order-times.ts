@@ -1,6 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 
 /** What became of orders, by the database's clocks. Tillbox and the programs it is compared with alike. */
+
+/** Where orders are: their table, and what tells of those that wait. */
+export interface OrderPlace {
+  table: string;
+  /** Has a row for each order that is NEW. */
+  waiting: string;
+}
+
+/** Where tillbox has them. */
+export const tillboxOrders: OrderPlace = { table: 'orders.orders', waiting: 'orders.waiting' };
+/** Where the programs it is compared with have them. */
+export const programOrders: OrderPlace = { table: 'orders', waiting: `orders where status = 'NEW'` };
 
 /** The orders created since a moment. */
 export interface OrderTimes {
@@ -19,8 +32,12 @@ export async function databaseNow(admin: pg.Client): Promise<string> {
   return rows[0]?.now ?? '';
 }
 
-/** @param table such as orders.orders @param since as `databaseNow` said it */
-export async function orderTimes(admin: pg.Client, table: string, since: string): Promise<OrderTimes> {
+/** @param since as `databaseNow` said it */
+export async function orderTimes(
+  admin: pg.Client,
+  { table }: OrderPlace,
+  since: string,
+): Promise<OrderTimes> {
   const { rows } = await admin.query<OrderTimes>(
     `select count(*) as orders, count(settled_at) as settled,
             extract(epoch from max(settled_at) - min(created_at)) as seconds,
@@ -35,17 +52,21 @@ export async function orderTimes(admin: pg.Client, table: string, since: string)
 }
 
 /** Resolves when no order is NEW, or the time is over; answers how many are. */
-export async function untilSettled(admin: pg.Client, table: string, msMax: number): Promise<number> {
+export async function untilSettled(
+  admin: pg.Client,
+  { waiting }: OrderPlace,
+  msMax: number,
+): Promise<number> {
   const deadline = performance.now() + msMax;
   for (;;) {
-    const { rows } = await admin.query<{ count: number }>(
-      `select count(*) from ${table} where status = 'NEW'`,
-    );
-    const waiting = rows[0]?.count ?? Number.NaN;
-    if (waiting === 0 || performance.now() > deadline) return waiting;
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    const { rows } = await admin.query<{ any: boolean }>(`select exists (select from ${waiting}) as any`);
+    if (rows[0]?.any === false) return 0;
+    if (performance.now() > deadline) break;
+    await sleep(pollMs);
   }
+  const { rows } = await admin.query<{ count: number }>(`select count(*) from ${waiting}`);
+  return rows[0]?.count ?? Number.NaN;
 }
 
-/** Between two counts, which cost little: an index holds the orders that are NEW. */
+/** Between two looks, which cost little: the first order that waits ends one. */
 const pollMs = 100;

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { messageId } from '../../src/messaging/messages.ts';
 import { OrderCreation } from '../../src/orders/create-orders.ts';
+import { insertedMax } from '../../src/orders/store.ts';
 import { Database } from '../../src/platform/database.ts';
 import { createLogger } from '../../src/platform/logging.ts';
 
@@ -58,11 +59,14 @@ export async function seedSettledOrders(
               lpad(to_hex((('x' || right(id::text, 12))::bit(48) # 'x${mask}'::bit(48))::bigint), 12, '0')
               from 25)::uuid, id, user_id, ${amount}, 'seeded', at, settled_at
        from public.seed where at > now() - interval '${inboxDays} days'`,
-    `insert into orders.orders (id, user_id, amount, description, status, created_at, requested_at, settled_at)
-     select id, user_id, ${amount}, 'two tickets', 'FINISHED', at, at, settled_at from public.seed`,
+    `insert into orders.orders (id, user_id, amount, description, status, created_at, settled_at)
+     select id, user_id, ${amount}, 'two tickets', 'FINISHED', at, settled_at from public.seed`,
     'drop table public.seed',
   ];
+  // What triggers would check a row at a time, the audit checks afterwards.
+  await admin.query('set session_replication_role = replica');
   for (const statement of statements) await admin.query(statement);
+  await admin.query('reset session_replication_role');
   await settleDown(admin);
 }
 
@@ -76,9 +80,6 @@ export async function settleDown(admin: pg.Client): Promise<void> {
 export async function seedAccounts(admin: pg.Client, accounts: number): Promise<void> {
   await seedSettledOrders(admin, { orders: 0, accounts });
 }
-
-/** Orders accepted together. */
-const batchSize = 500;
 
 /**
  * Accepts orders of the seeded users as step 1 does, without HTTP: they are NEW, and their requests are in the
@@ -97,8 +98,8 @@ export async function acceptOrders(
   });
   const creation = new OrderCreation({ database, afterCommit: () => {} });
   try {
-    for (let from = 0; from < orders; from += batchSize) {
-      const requests = Array.from({ length: Math.min(batchSize, orders - from) }, (_, index) => ({
+    for (let from = 0; from < orders; from += insertedMax) {
+      const requests = Array.from({ length: Math.min(insertedMax, orders - from) }, (_, index) => ({
         userId: seededUser((from + index) % accounts),
         amount: BigInt(amount),
         description: 'two tickets',

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { BenchServer } from '../bench-server.ts';
 import type { Figure } from '../figures.ts';
-import { databaseNow, untilSettled } from '../order-times.ts';
+import { databaseNow, tillboxOrders, untilSettled } from '../order-times.ts';
 import { acceptOrders, seedAccounts } from '../seed.ts';
 import { drift } from '../statistics.ts';
 import { LossError, SystemUnderTest } from '../system-under-test.ts';
@@ -38,7 +38,7 @@ export async function measureBacklog(
       await untilPublished(system.admin);
     });
     tell('backlog: draining');
-    const waiting = await untilSettled(system.admin, 'orders.orders', (orders / ordersPerSecondMin) * 1_000);
+    const waiting = await untilSettled(system.admin, tillboxOrders, (orders / ordersPerSecondMin) * 1_000);
     if (waiting > 0) throw new LossError(`${waiting} of ${orders} orders of the backlog are still NEW`);
     await system.expectNothingLost();
     const rates = await drainRates(system.admin, since);

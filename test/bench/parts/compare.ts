@@ -4,7 +4,14 @@ import { programs } from '../comparison/programs.ts';
 import { RunningProgram } from '../comparison/running-program.ts';
 import type { Figure } from '../figures.ts';
 import { drive, type Load } from '../load.ts';
-import { databaseNow, orderTimes, untilSettled } from '../order-times.ts';
+import {
+  databaseNow,
+  type OrderPlace,
+  orderTimes,
+  programOrders,
+  tillboxOrders,
+  untilSettled,
+} from '../order-times.ts';
 import { cpuMicros, cpuSince, type Watched } from '../process-usage.ts';
 import { seedAccounts, seededUser } from '../seed.ts';
 import { SystemUnderTest } from '../system-under-test.ts';
@@ -22,7 +29,7 @@ const slowOrders = 4;
 interface Contestant {
   url: string;
   admin: pg.Client;
-  table: string;
+  orders: OrderPlace;
   processes: readonly Watched[];
   findLoss(): Promise<string | undefined>;
   stop(): Promise<void>;
@@ -85,14 +92,14 @@ async function startTillbox(server: BenchServer, users: number): Promise<Contest
     await system.expectNothingLost();
     return undefined;
   };
-  return { url, admin, processes, table: 'orders.orders', findLoss, stop: () => system.stop() };
+  return { url, admin, processes, orders: tillboxOrders, findLoss, stop: () => system.stop() };
 }
 
 async function startProgram(server: BenchServer, name: string, users: number): Promise<Contestant> {
   const program = await RunningProgram.start(server, name, users);
   const { url, admin, processes } = program;
   return {
-    ...{ url, admin, processes, table: 'orders' },
+    ...{ url, admin, processes, orders: programOrders },
     findLoss: () => program.findLoss(users),
     stop: () => program.stop(),
   };
@@ -139,21 +146,21 @@ async function measure(
 const isIdle = ({ pace }: Pick<Load, 'pace'>) => 'perSecond' in pace && pace.perSecond === idlePerSecond;
 
 async function driveOnce(
-  { url, admin, table, processes, findLoss }: Contestant,
+  { url, admin, orders, processes, findLoss }: Contestant,
   load: Omit<Load, 'url' | 'user'>,
   users: number,
   notes: string[],
 ) {
   const user = () => seededUser(Math.floor(Math.random() * users));
   await drive({ url, user, pace: { clients: 1 }, until: { orders: 1 } });
-  await untilSettled(admin, table, settleMsMax);
+  await untilSettled(admin, orders, settleMsMax);
   const since = await databaseNow(admin);
   const before = cpuMicros(processes);
   const { accepted, errors } = await drive({ ...load, url, user });
-  await untilSettled(admin, table, isIdle(load) ? idleSettleMsMax : settleMsMax);
+  await untilSettled(admin, orders, isIdle(load) ? idleSettleMsMax : settleMsMax);
   const spent = [...cpuSince(before, processes).values()];
   const cpu = spent.length === 0 ? Number.NaN : spent.reduce((sum, micros) => sum + micros, 0);
-  const times = await orderTimes(admin, table, since);
+  const times = await orderTimes(admin, orders, since);
   if (errors > 0) notes.push(`${errors} requests were refused`);
   if (times.orders < accepted) notes.push(`${accepted - times.orders} orders were lost`);
   const loss = await findLoss();

@@ -1,7 +1,7 @@
 import { queueSizes, startCountingStatements, stopCountingStatements } from '../database-usage.ts';
 import type { Figure } from '../figures.ts';
 import { type Driven, drive, type Load } from '../load.ts';
-import { databaseNow, type OrderTimes, orderTimes, untilSettled } from '../order-times.ts';
+import { databaseNow, type OrderTimes, orderTimes, tillboxOrders, untilSettled } from '../order-times.ts';
 import { cpuMicros, cpuSince } from '../process-usage.ts';
 import { Sampler } from '../sampler.ts';
 import { seededUser } from '../seed.ts';
@@ -9,7 +9,6 @@ import { LossError, type SystemUnderTest } from '../system-under-test.ts';
 
 /** What is measured while orders come in. */
 
-const ordersTable = 'orders.orders';
 /** What was accepted must be settled within this, or it counts as lost. */
 const settleMsMax = 120_000;
 const warmUpSecondsMax = 2;
@@ -43,8 +42,8 @@ export async function driveAndSettle(
   const since = await databaseNow(system.admin);
   const user = () => seededUser(Math.floor(Math.random() * users));
   const driven = await drive({ ...load, url: system.url, user });
-  const waiting = await untilSettled(system.admin, ordersTable, settleMsMax);
-  const times = await orderTimes(system.admin, ordersTable, since);
+  const waiting = await untilSettled(system.admin, tillboxOrders, settleMsMax);
+  const times = await orderTimes(system.admin, tillboxOrders, since);
   if (waiting > 0) throw new LossError(`${waiting} orders are NEW after ${settleMsMax / 1_000} s`);
   const loss = judgeCount(driven, times.orders);
   if (loss !== undefined) throw new LossError(loss);
