@@ -11,7 +11,7 @@ import { driveAndSettle, type LoadSettings, settledPerSecond, warmUp } from './u
 /** A drain slower than this is not waited for. */
 const ordersPerSecondMin = 100;
 const pollMs = 100;
-/** The drain is told in so many slices of equally many orders. */
+/** The drain is told in so many slices of equal time. */
 const slices = 10;
 
 /**
@@ -42,7 +42,7 @@ export async function measureBacklog(
     if (waiting > 0) throw new LossError(`${waiting} of ${orders} orders of the backlog are still NEW`);
     await system.expectNothingLost();
     const rates = await drainRates(system.admin, since);
-    const drain = rates.length / rates.reduce((seconds, rate) => seconds + 1 / rate, 0);
+    const drain = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
     return [
       { name: 'normal, orders settled', value: normal, unit: '/s' },
       { name: 'drain, orders settled', value: drain, unit: '/s' },
@@ -66,18 +66,18 @@ async function untilPublished(admin: pg.Client): Promise<void> {
   }
 }
 
-/** Orders settled a second in each slice of the drain, from the first settlement on. */
+/** Orders settled a second in each slice of the drain, from the first settlement to the last. */
 async function drainRates(admin: pg.Client, since: string): Promise<number[]> {
   const { rows } = await admin.query<{ rate: number }>(
     `with settled as (
-       select settled_at, ntile(${slices}) over (order by settled_at) as slice
-         from orders.orders where created_at >= $1
-     ), ended as (
-       select slice, count(*) as orders, min(settled_at) as began, max(settled_at) as ended
-         from settled group by slice
+       select extract(epoch from settled_at - min(settled_at) over ()) as at from orders.orders where created_at >= $1
+     ), drain as (
+       select max(at) / ${slices} as width from settled
      )
-     select orders / nullif(extract(epoch from ended - lag(ended, 1, began) over (order by slice)), 0)::float8 as rate
-       from ended order by slice`,
+     select count(at) / nullif(width, 0)::float8 as rate
+       from drain cross join generate_series(0, ${slices} - 1) as slice
+            left join settled on least(floor(at / nullif(width, 0)), ${slices} - 1) = slice
+      group by slice, width order by slice`,
     [since],
   );
   return rows.map(({ rate }) => rate);
