@@ -20,6 +20,10 @@ import { SystemUnderTest } from '../system-under-test.ts';
 const settleMsMax = 20_000;
 /** At an idle pace whoever keeps up is done at once. */
 const idleSettleMsMax = 3_000;
+/** Enough to have code compiled, statements prepared and pools filled. */
+const warmUpOrders = 500;
+const warmUpClients = 32;
+const slowMsMin = 1_500;
 const idlePerSecond = 20;
 /** For what cannot keep up with that: an order at a time, and enough time for it. */
 const slowPerSecond = 0.2;
@@ -152,8 +156,14 @@ async function driveOnce(
   notes: string[],
 ) {
   const user = () => seededUser(Math.floor(Math.random() * users));
+  const first = performance.now();
   await drive({ url, user, pace: { clients: 1 }, until: { orders: 1 } });
   await untilSettled(admin, orders, settleMsMax);
+  // What polls once in seconds would still be at its warming up when it is measured.
+  if (performance.now() - first < slowMsMin) {
+    await drive({ url, user, pace: { clients: warmUpClients }, until: { orders: warmUpOrders } });
+    await untilSettled(admin, orders, settleMsMax);
+  }
   const since = await databaseNow(admin);
   const before = cpuMicros(processes);
   const { accepted, errors } = await drive({ ...load, url, user });
