@@ -25,5 +25,6 @@ async function run(user: string | undefined, options: { idempotencyKey?: string 
     idempotencyKey: options.idempotencyKey,
     noun: 'account',
   });
+  client.remember({ users: [userId] });
   client.terminal.result(account, () => `Created account ${userId}; its balance is ${account.balance}.`);
 }

@@ -64,6 +64,7 @@ async function run(
     idempotencyKey: options.idempotencyKey,
     noun: 'order',
   });
+  client.remember({ users: [userId], orders: [created.id] });
   const order = waitSeconds === undefined ? created : await untilFinal(client, created, waitSeconds);
   terminal.result(order, () => formatOrder(order, terminal.paint));
   if (waitSeconds !== undefined) await judge(order, waitSeconds);
@@ -71,13 +72,18 @@ async function run(
 
 /** The order once it is final, or as it was last seen when the time is over. */
 async function untilFinal(client: Client, created: OrderView, waitSeconds: number): Promise<OrderView> {
-  const { followOrder } = await import('./gateway/follow-order.ts');
   // The order goes on without us; its id is all that is needed.
   client.interruptionNotice = `The order goes on. Look at it with tillbox order ${created.id}`;
   const signal = AbortSignal.any([AbortSignal.timeout(waitSeconds * 1_000), client.terminal.closed]);
+  const options = { signal, known: created };
   let order = created;
-  const changes = followOrder(client.gateway, created.id, { signal, known: created });
-  for await (const next of changes) order = next;
+  if (client.terminal.isLive) {
+    const { watchSteps } = await import('./gateway/watch-steps.ts');
+    order = (await watchSteps(client, created.id, options)) ?? created;
+  } else {
+    const { followOrder } = await import('./gateway/follow-order.ts');
+    for await (const next of followOrder(client.gateway, created.id, options)) order = next;
+  }
   client.interruptionNotice = undefined;
   return order;
 }

@@ -38,12 +38,13 @@ async function run(
   const { openClient } = await import('./gateway/client.ts');
   const { readArgument, requireArgument, userArgument } = await import('./arguments.ts');
   const { limitArgument, readPages, rowsDefault } = await import('./gateway/pages.ts');
-  const { gateway, terminal } = await openClient(command);
+  const { gateway, terminal, remember } = await openClient(command);
   const status = options.status === undefined ? undefined : readArgument(statusArgument, options.status);
   const limit = options.limit === undefined ? rowsDefault : readArgument(limitArgument, options.limit);
   const userId = await requireArgument(userArgument, user, { terminal, command });
   const query = { user_id: userId, status, cursor: options.cursor };
   const list = await readPages<OrderView>(gateway, { path: '/orders', query, field: 'orders', limit });
+  if (list.rows.length > 0) remember({ users: [userId], orders: list.rows.map(({ id }) => id) });
   const text = await formatOrders(list.rows, terminal);
   terminal.result({ orders: list.rows, next_cursor: list.next_cursor }, () => text);
   if (list.rows.length === 0) terminal.note(`User ${userId} has no ${status ? `${status} ` : ''}orders.`);

@@ -23,12 +23,13 @@ async function run(
   const { openClient } = await import('./gateway/client.ts');
   const { readArgument, requireArgument, userArgument } = await import('./arguments.ts');
   const { limitArgument, readPages, rowsDefault } = await import('./gateway/pages.ts');
-  const { gateway, terminal } = await openClient(command);
+  const { gateway, terminal, remember } = await openClient(command);
   const limit = options.limit === undefined ? rowsDefault : readArgument(limitArgument, options.limit);
   const userId = await requireArgument(userArgument, user, { terminal, command });
   const path = `/accounts/${userId}/entries`;
   const query = { cursor: options.cursor };
   const list = await readPages<EntryView>(gateway, { path, query, field: 'entries', limit });
+  remember({ users: [userId] });
   const text = await formatEntries(list.rows, terminal);
   terminal.result({ entries: list.rows, next_cursor: list.next_cursor }, () => text);
   if (list.rows.length === 0) terminal.note(`User ${userId} has no entries yet.`);

@@ -40,6 +40,7 @@ async function run(
     idempotencyKey: options.idempotencyKey,
     noun: 'top-up',
   });
+  client.remember({ users: [userId] });
   client.terminal.result(topup, () =>
     visible(`Topped up ${userId} by ${topup.amount}; the balance is ${topup.balance}.`),
   );

@@ -1,10 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type IPty, spawn } from '@lydell/node-pty';
-import { Terminal } from '@xterm/headless';
+import type { Terminal as Emulator } from '@xterm/headless';
 import { eventually } from './eventually.ts';
+
+// A CommonJS module whose names no ESM loader finds.
+const { Terminal }: typeof import('@xterm/headless') = createRequire(import.meta.url)('@xterm/headless');
 
 const executable = fileURLToPath(new URL('../../dist/bin/tillbox.js', import.meta.url));
 
@@ -58,7 +62,7 @@ export interface SessionEnd {
  */
 export class TerminalSession {
   readonly #pty: IPty;
-  readonly #screen: Terminal;
+  readonly #screen: Emulator;
   readonly #folder = mkdtempSync(join(tmpdir(), 'tillbox-terminal-'));
   /** Everything that was printed, escape codes among it. */
   raw = '';

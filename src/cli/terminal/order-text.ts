@@ -31,6 +31,7 @@ export function formatStatusLine(order: OrderView, paint: Paint): string {
   return `${paint.faint(time)}  ${paintStatus(paint, order.status, formatStatus(order))}`;
 }
 
-function formatStatus({ status, reason }: OrderView): string {
+/** An order's status with the reason, if it has one. */
+export function formatStatus({ status, reason }: OrderView): string {
   return visible(reason === null ? status : `${status} (${reason})`);
 }

@@ -9,6 +9,8 @@ export interface Terminal {
   readonly json: boolean;
   /** Whether a missing argument may be asked for: a person is there, and nothing forbids it. */
   readonly mayAsk: boolean;
+  /** Whether a line on stderr may move: a person looks at a terminal. */
+  readonly isLive: boolean;
   /** Columns of a terminal; undefined when stdout is none. */
   readonly columns: number | undefined;
   /** Colours for stdout; without a terminal, or when colour is unwanted, they change nothing. */
@@ -43,7 +45,10 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
   return {
     json,
     mayAsk: isTerminal && stdin.isTTY === true && input && !json,
-    columns: isTerminal ? stdout.columns : undefined,
+    isLive: isTerminal && stderr.isTTY === true && !json && process.env['TERM'] !== 'dumb',
+    get columns() {
+      return isTerminal ? stdout.columns : undefined;
+    },
     paint: colourful ? await colouredPaint() : plainPaint,
     closed: closed.signal,
     result: (document, text) => print(json ? visibleJson(document, isTerminal ? 2 : undefined) : text()),
