@@ -69,6 +69,11 @@ export class TillboxCommand extends Command {
     );
   }
 
+  /** Adds `--no-pager`, for commands that print long lists. */
+  pages(): this {
+    return this.option('--no-pager', 'never show a long list in $PAGER (less)');
+  }
+
   /** Adds examples (without the leading `tillbox`) and the exit codes, other than 0, 1 and 2, to the help. */
   helped(examples: readonly string[], codes: readonly ExitCode[]): this {
     const lines = [

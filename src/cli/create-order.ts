@@ -66,7 +66,7 @@ async function run(
   });
   client.remember({ users: [userId], orders: [created.id] });
   const order = waitSeconds === undefined ? created : await untilFinal(client, created, waitSeconds);
-  terminal.result(order, () => formatOrder(order, terminal.paint));
+  terminal.result(order, () => formatOrder(order, terminal));
   if (waitSeconds !== undefined) await judge(order, waitSeconds);
 }
 

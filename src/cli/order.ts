@@ -35,7 +35,7 @@ async function show({ gateway, terminal, remember }: Client, id: string): Promis
   const { formatOrder } = await import('./terminal/order-text.ts');
   const order = await gateway.get<OrderView>(`/orders/${id}`);
   remember({ users: [order.user_id], orders: [order.id] });
-  terminal.result(order, () => formatOrder(order, terminal.paint));
+  terminal.result(order, () => formatOrder(order, terminal));
 }
 
 async function watch(client: Client, id: string): Promise<void> {

@@ -26,6 +26,7 @@ export function addOrders(program: TillboxCommand): void {
     .option('--status <status>', `only these: ${statuses.join(', ')}`)
     .option('--limit <n>', 'orders at most, 1 to 10000 (default: 50)')
     .option('--cursor <cursor>', 'go on where an earlier list ended')
+    .pages()
     .helped(['orders alice', 'orders alice --status CANCELED --limit 10'], [7])
     .action(run);
 }
@@ -46,7 +47,7 @@ async function run(
   const list = await readPages<OrderView>(gateway, { path: '/orders', query, field: 'orders', limit });
   if (list.rows.length > 0) remember({ users: [userId], orders: list.rows.map(({ id }) => id) });
   const text = await formatOrders(list.rows, terminal);
-  terminal.result({ orders: list.rows, next_cursor: list.next_cursor }, () => text);
+  await terminal.list({ orders: list.rows, next_cursor: list.next_cursor }, () => text);
   if (list.rows.length === 0) terminal.note(`User ${userId} has no ${status ? `${status} ` : ''}orders.`);
   else terminal.noteMore(list.next_cursor);
 }

@@ -19,6 +19,8 @@ export interface Terminal {
   readonly closed: AbortSignal;
   /** Prints a result on stdout: with --json the document, for people the text. */
   result(document: unknown, text: () => string): void;
+  /** Prints a result like `result`; a text that is longer than the screen of a person goes into their pager. */
+  list(document: unknown, text: () => string): Promise<void>;
   /** Prints one document of a stream on stdout: with --json as one line of NDJSON, for people the text. */
   streamed(document: unknown, text: () => string): void;
   /** Empties the screen of a terminal, for what is printed again and again. */
@@ -36,6 +38,7 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
   const isTerminal = stdout.isTTY === true;
   const colourful =
     isTerminal && color && !json && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
+  const isPaged = isTerminal && input && command.opts<{ pager?: boolean }>().pager !== false;
   const closed = new AbortController();
   stdout.on('error', () => closed.abort());
   const note = (text: string) => void stderr.write(`${text}\n`);
@@ -52,6 +55,12 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
     paint: colourful ? await colouredPaint() : plainPaint,
     closed: closed.signal,
     result: (document, text) => print(json ? visibleJson(document, isTerminal ? 2 : undefined) : text()),
+    list: async (document, text) => {
+      if (json || !isPaged) return print(json ? visibleJson(document, isTerminal ? 2 : undefined) : text());
+      const { isLongerThan, showInPager } = await import('./pager.ts');
+      const shown = text();
+      if (!isLongerThan(stdout, shown) || !(await showInPager(shown))) print(shown);
+    },
     streamed: (document, text) => print(json ? visibleJson(document) : text()),
     clear: () => void stdout.write('\u001b[H\u001b[2J'),
     note,
