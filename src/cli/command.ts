@@ -69,6 +69,14 @@ export class TillboxCommand extends Command {
     );
   }
 
+  /** Adds `--batch` and its options, for commands that write what stdin says as well. */
+  batches(): this {
+    return this.option(
+      '--batch',
+      'read JSON objects from stdin, one a line, and print an answer for each',
+    ).option('--in-flight <n>', 'lines of a batch under way at once, 1 to 1000 (default: 256)');
+  }
+
   /** Adds `--no-pager`, for commands that print long lists. */
   pages(): this {
     return this.option('--no-pager', 'never show a long list in $PAGER (less)');
