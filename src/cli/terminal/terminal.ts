@@ -39,11 +39,10 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
   const colourful =
     isTerminal && color && !json && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
   const isPaged = isTerminal && input && command.opts<{ pager?: boolean }>().pager !== false;
-  const closed = new AbortController();
-  stdout.on('error', () => closed.abort());
+  const closed = closedSignalOf(stdout);
   const note = (text: string) => void stderr.write(`${text}\n`);
   const print = (text: string) => {
-    if (!closed.signal.aborted && text !== '') stdout.write(`${text}\n`);
+    if (!closed.aborted && text !== '') stdout.write(`${text}\n`);
   };
   return {
     json,
@@ -53,7 +52,7 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
       return isTerminal ? stdout.columns : undefined;
     },
     paint: colourful ? await colouredPaint() : plainPaint,
-    closed: closed.signal,
+    closed,
     result: (document, text) => print(json ? visibleJson(document, isTerminal ? 2 : undefined) : text()),
     list: async (document, text) => {
       if (json || !isPaged) return print(json ? visibleJson(document, isTerminal ? 2 : undefined) : text());
@@ -69,6 +68,18 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
       if (cursor !== null && !json) note(`There is more: --cursor ${visible(cursor)}`);
     },
   };
+}
+
+const closedSignals = new WeakMap<Writable, AbortSignal>();
+
+/** Aborts when nobody reads the stream any more. One for a stream, however many commands run in a session. */
+function closedSignalOf(stream: Writable): AbortSignal {
+  const known = closedSignals.get(stream);
+  if (known !== undefined) return known;
+  const closed = new AbortController();
+  stream.on('error', () => closed.abort());
+  closedSignals.set(stream, closed.signal);
+  return closed.signal;
 }
 
 /** A reader that goes away (`| head`) is no error: the command goes on and ends as it would have ended. */
