@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { OrderCreation } from '../../../src/orders/create-orders.ts';
 import type { Order } from '../../../src/orders/order.ts';
-import { findPublished } from '../../../src/orders/publication-watch.ts';
+import { findPublished } from '../../../src/orders/publication-store.ts';
 import { useDatabases } from '../../support/databases.ts';
 
 describe('orders: whether an order is published', () => {
