@@ -117,9 +117,17 @@ export class TerminalSession {
     return this.#lines(baseY, baseY + this.#screen.rows);
   }
 
-  /** All lines, those that left the screen at its top among them, up to the last that is not empty. */
+  /**
+   * All lines as they were printed, those that left the screen at its top among them, up to the last that is not
+   * empty. One that was wrapped by the terminal is one line.
+   */
   get text(): string {
-    return this.#lines(0, this.#screen.buffer.active.length).join('\n').trimEnd();
+    const { active } = this.#screen.buffer;
+    const isWrapped = (number: number) => active.getLine(number)?.isWrapped === true;
+    return this.#lines(0, active.length)
+      .map((line, number) => (number > 0 && !isWrapped(number) ? `\n${line}` : line))
+      .join('')
+      .trimEnd();
   }
 
   /** Resolves once the screen has this on it. */
@@ -153,7 +161,9 @@ export class TerminalSession {
     const { active } = this.#screen.buffer;
     return Array.from(
       { length: to - from },
-      (_, index) => active.getLine(from + index)?.translateToString(true) ?? '',
+      // What goes on in the next line ends with a blank that belongs to it.
+      (_, index) =>
+        active.getLine(from + index)?.translateToString(!active.getLine(from + index + 1)?.isWrapped) ?? '',
     );
   }
 
