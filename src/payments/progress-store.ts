@@ -14,22 +14,21 @@ export interface ProgressRow {
 /** Rows of the outbox looked through, from its old end: beyond that a row's age must do. */
 const rowsMax = 2_000;
 
-// The result's row is the one written with the decision: a later one answers a request that came again.
-// Where the outbox is longer than what is looked through, a decision younger than all of that is not yet
-// published.
+// The row that carries a result is written in the transaction of its decision, hence at its time: a later one
+// answers a request that came again. Where the outbox is longer than what is looked through, a decision younger
+// than all of that is not yet published.
 const findProgressStatement: Statement = {
   name: 'payments_find_progress',
   text: `
     with oldest as materialized (
-      select message ->> 'subject' as order_id, created_at from payments.outbox order by seq limit ${rowsMax}
+      select created_at from payments.outbox order by seq limit ${rowsMax}
     ), seen as (
       select count(*) as rows, max(created_at) as newest from oldest
     )
     select received.received_at, decided.decided_at, decided.outcome, decided.reason,
            decided.order_id is not null
              and (seen.rows < ${rowsMax} or decided.decided_at <= seen.newest)
-             and not exists (select from oldest where oldest.order_id = decided.order_id::text
-                                and oldest.created_at = decided.decided_at) as published
+             and not exists (select from oldest where oldest.created_at = decided.decided_at) as published
       from seen
       left join payments.decisions decided on decided.order_id = $1
       left join payments.inbox received on received.message_id = $2`,
