@@ -16,8 +16,9 @@ export function addBalance(program: TillboxCommand): void {
 async function run(user: string | undefined, _options: object, command: TillboxCommand) {
   const { openClient } = await import('./gateway/client.ts');
   const { requireArgument, userArgument } = await import('./arguments.ts');
-  const { gateway, terminal } = await openClient(command);
+  const { gateway, terminal, remember } = await openClient(command);
   const userId = await requireArgument(userArgument, user, { terminal, command });
   const account = await gateway.get<AccountView>(`/accounts/${userId}`);
+  remember({ users: [userId] });
   terminal.result(account, () => visible(account.balance));
 }

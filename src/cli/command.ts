@@ -69,6 +69,19 @@ export class TillboxCommand extends Command {
     );
   }
 
+  /** Adds `--batch` and its options, for commands that write what stdin says as well. */
+  batches(): this {
+    return this.option(
+      '--batch',
+      'read JSON objects from stdin, one a line, and print an answer for each',
+    ).option('--in-flight <n>', 'lines of a batch under way at once, 1 to 1000 (default: 256)');
+  }
+
+  /** Adds `--no-pager`, for commands that print long lists. */
+  pages(): this {
+    return this.option('--no-pager', 'never show a long list in $PAGER (less)');
+  }
+
   /** Adds examples (without the leading `tillbox`) and the exit codes, other than 0, 1 and 2, to the help. */
   helped(examples: readonly string[], codes: readonly ExitCode[]): this {
     const lines = [

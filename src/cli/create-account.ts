@@ -1,4 +1,5 @@
 import type { AccountView } from '../payments/account.ts';
+import type { BatchOptions } from './batch/run-batch.ts';
 import type { TillboxCommand } from './command.ts';
 
 /** `tillbox create-account USER`. */
@@ -6,14 +7,20 @@ export function addCreateAccount(program: TillboxCommand): void {
   program
     .command('create-account')
     .description('Create an account for a user, with nothing in it.')
-    .usage('USER [options]')
+    .usage('USER [options] | --batch < FILE')
     .argument('[user]', 'its id: 1 to 64 of A-Z a-z 0-9 . _ @ : -')
     .writes()
-    .helped(['create-account alice', 'create-account alice --json'], [6, 7])
+    .batches()
+    .helped(['create-account alice', 'create-account --batch < accounts.ndjson'], [6, 7, 130])
     .action(run);
 }
 
-async function run(user: string | undefined, options: { idempotencyKey?: string }, command: TillboxCommand) {
+async function run(user: string | undefined, options: BatchOptions, command: TillboxCommand) {
+  if (options.batch) {
+    const { runBatch } = await import('./batch/run-batch.ts');
+    const { addressOfAccount } = await import('./batch/batch-line.ts');
+    return runBatch(command, options, { addressOf: addressOfAccount });
+  }
   const { openClient } = await import('./gateway/client.ts');
   const { requireArgument, userArgument } = await import('./arguments.ts');
   const { writeOnce } = await import('./gateway/write-once.ts');
@@ -25,5 +32,6 @@ async function run(user: string | undefined, options: { idempotencyKey?: string 
     idempotencyKey: options.idempotencyKey,
     noun: 'account',
   });
+  client.remember({ users: [userId] });
   client.terminal.result(account, () => `Created account ${userId}; its balance is ${account.balance}.`);
 }

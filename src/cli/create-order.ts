@@ -1,5 +1,6 @@
 import type { OrderView } from '../orders/order.ts';
 import type { Argument } from './arguments.ts';
+import type { BatchOptions } from './batch/run-batch.ts';
 import { optionWithDefault, type TillboxCommand } from './command.ts';
 import type { Client } from './gateway/client.ts';
 
@@ -20,7 +21,7 @@ export function addCreateOrder(program: TillboxCommand): void {
   program
     .command('create-order')
     .description('Create an order; its payment begins at once.')
-    .usage('USER AMOUNT [DESCRIPTION…] [--wait[=SECONDS]] [options]')
+    .usage('USER AMOUNT [DESCRIPTION…] [--wait[=SECONDS]] [options] | --batch < FILE')
     .argument('[user]', 'who pays')
     .argument('[amount]', 'how much: 0.01 to 1000000000.00, at most two decimals')
     .argument('[description...]', 'what for, up to 500 characters; several words need no quotes')
@@ -32,8 +33,9 @@ export function addCreateOrder(program: TillboxCommand): void {
       ),
     )
     .writes()
+    .batches()
     .helped(
-      ['create-order alice 49.90 two tickets --wait', 'create-order alice 5 --json'],
+      ['create-order alice 49.90 two tickets --wait', 'create-order --batch < orders.ndjson'],
       [3, 6, 7, 124, 130],
     )
     .action(run);
@@ -43,18 +45,24 @@ async function run(
   user: string | undefined,
   amountText: string | undefined,
   words: string[],
-  options: { wait?: string; idempotencyKey?: string },
+  options: BatchOptions & { wait?: string },
   command: TillboxCommand,
 ) {
+  const { readArgument } = await import('./arguments.ts');
+  const waitSeconds = options.wait === undefined ? undefined : readArgument(waitArgument, options.wait);
+  if (options.batch) {
+    const { runBatch } = await import('./batch/run-batch.ts');
+    const { addressOfOrder } = await import('./batch/batch-line.ts');
+    return runBatch(command, options, { addressOf: addressOfOrder, waitSeconds });
+  }
   const { openClient } = await import('./gateway/client.ts');
-  const { amountArgument, descriptionArgument, readArgument, requireArgument, userArgument } = await import(
+  const { amountArgument, descriptionArgument, requireArgument, userArgument } = await import(
     './arguments.ts'
   );
   const { writeOnce } = await import('./gateway/write-once.ts');
   const { formatOrder } = await import('./terminal/order-text.ts');
   const client = await openClient(command);
   const { terminal } = client;
-  const waitSeconds = options.wait === undefined ? undefined : readArgument(waitArgument, options.wait);
   const userId = await requireArgument(userArgument, user, { terminal, command });
   const amount = await requireArgument(amountArgument, amountText, { terminal, command });
   const description = readArgument(descriptionArgument, words.join(' '));
@@ -64,20 +72,26 @@ async function run(
     idempotencyKey: options.idempotencyKey,
     noun: 'order',
   });
+  client.remember({ users: [userId], orders: [created.id] });
   const order = waitSeconds === undefined ? created : await untilFinal(client, created, waitSeconds);
-  terminal.result(order, () => formatOrder(order, terminal.paint));
+  terminal.result(order, () => formatOrder(order, terminal));
   if (waitSeconds !== undefined) await judge(order, waitSeconds);
 }
 
 /** The order once it is final, or as it was last seen when the time is over. */
 async function untilFinal(client: Client, created: OrderView, waitSeconds: number): Promise<OrderView> {
-  const { followOrder } = await import('./gateway/follow-order.ts');
   // The order goes on without us; its id is all that is needed.
   client.interruptionNotice = `The order goes on. Look at it with tillbox order ${created.id}`;
   const signal = AbortSignal.any([AbortSignal.timeout(waitSeconds * 1_000), client.terminal.closed]);
+  const options = { signal, known: created };
   let order = created;
-  const changes = followOrder(client.gateway, created.id, { signal, known: created });
-  for await (const next of changes) order = next;
+  if (client.terminal.isLive) {
+    const { watchSteps } = await import('./gateway/watch-steps.ts');
+    order = (await watchSteps(client, created.id, options)) ?? created;
+  } else {
+    const { followOrder } = await import('./gateway/follow-order.ts');
+    for await (const next of followOrder(client.gateway, created.id, options)) order = next;
+  }
   client.interruptionNotice = undefined;
   return order;
 }

@@ -19,7 +19,7 @@ export async function list(
   const limit = options.limit === undefined ? rowsDefault : readArgument(limitArgument, options.limit);
   const discarded = options.discarded === true;
   const found = await withDeadLetters((letters) => letters.list({ ...filter, discarded, limit }));
-  terminal.result(found, () => formatList(found.dead_letters, discarded, terminal));
+  await terminal.list(found, () => formatList(found.dead_letters, discarded, terminal));
   if (terminal.json) return;
   if (found.dead_letters.length === 0)
     terminal.note(`There are no ${discarded ? 'discarded ' : ''}dead letters.`);
@@ -60,7 +60,7 @@ export async function show(command: TillboxCommand, text: string): Promise<void>
   terminal.result(letter, () => formatLetter(letter, terminal));
 }
 
-function formatLetter(letter: DeadLetterDetails, { paint }: Terminal): string {
+function formatLetter(letter: DeadLetterDetails, { paint, columns }: Terminal): string {
   const { redriven, discarded, gave_up, messages } = letter;
   const handled = redriven ?? discarded;
   const fields = formatFields(
@@ -80,6 +80,7 @@ function formatLetter(letter: DeadLetterDetails, { paint }: Terminal): string {
       ['Why', discarded === null ? undefined : visible(discarded.why)],
     ],
     paint,
+    columns,
   );
   const texts = messages.map((message) => visibleJson(message, 2));
   return `${fields}\n\n${paint.heading(messages.length === 1 ? 'MESSAGE' : `MESSAGES (${messages.length})`)}\n${texts.join('\n')}`;

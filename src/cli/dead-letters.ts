@@ -26,6 +26,7 @@ function addList(group: TillboxCommand): void {
     .option('--reason <reason>', 'only those with this reason, such as unknown-type')
     .option('--discarded', 'those that were discarded, latest first, with who and why')
     .option('--limit <n>', 'dead letters at most, 1 to 10000 (default: 50)')
+    .pages()
     .helped(['dead-letters list', 'dead-letters list --reason unknown-type --json'], [4, 7])
     .action(async (options, command: TillboxCommand) => {
       const { list } = await import('./dead-letters-read.ts');

@@ -10,10 +10,12 @@ export function addDown(program: TillboxCommand): void {
     .action(async (options: { wipe?: boolean }, command: TillboxCommand) => {
       const { readConfig } = await import('../platform/config.ts');
       const { bringDown } = await import('../system/bring-down.ts');
+      const { forgetRecent } = await import('./recent.ts');
       const { openTerminal } = await import('./terminal/terminal.ts');
       const terminal = await openTerminal(command);
       const { home } = readConfig(process.env);
       const { wasRunning, wiped } = await bringDown(home, { wipe: options.wipe === true });
+      if (wiped) forgetRecent(home);
       terminal.result({ was_running: wasRunning, wiped }, () =>
         [
           wasRunning ? 'tillbox is down' : 'Nothing was running',

@@ -1,7 +1,7 @@
 /** What each exit code says: `tillbox help exit-codes` prints this. */
 export const exitCodes = {
   0: 'all went well',
-  1: 'something unexpected: a bug',
+  1: 'something unexpected: a bug; with --batch: a line failed',
   2: 'the command or its input was wrong; nothing was sent or stored',
   3: 'the order was canceled (create-order --wait)',
   4: 'not authorised',

@@ -9,7 +9,10 @@ export function addOrder(program: TillboxCommand): void {
     .description('Print one order, or watch it until it is final.')
     .usage('ID [--watch] [options]')
     .argument('[id]', 'the order, as create-order and orders print it')
-    .option('--watch', 'print each status until a final one; with --json a line each')
+    .option(
+      '--watch',
+      'follow it until it is final: its steps on a terminal, a line for each status elsewhere',
+    )
     .helped(
       [
         'order 0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65',
@@ -28,13 +31,22 @@ async function run(id: string | undefined, options: { watch?: boolean }, command
   await (options.watch === true ? watch(client, orderId) : show(client, orderId));
 }
 
-async function show({ gateway, terminal }: Client, id: string): Promise<void> {
+async function show({ gateway, terminal, remember }: Client, id: string): Promise<void> {
   const { formatOrder } = await import('./terminal/order-text.ts');
   const order = await gateway.get<OrderView>(`/orders/${id}`);
-  terminal.result(order, () => formatOrder(order, terminal.paint));
+  remember({ users: [order.user_id], orders: [order.id] });
+  terminal.result(order, () => formatOrder(order, terminal));
 }
 
-async function watch({ gateway, terminal }: Client, id: string): Promise<void> {
+async function watch(client: Client, id: string): Promise<void> {
+  const { gateway, terminal } = client;
+  if (terminal.isLive) {
+    const { watchSteps } = await import('./gateway/watch-steps.ts');
+    const { formatVerdict } = await import('./terminal/order-steps.ts');
+    const order = await watchSteps(client, id, { signal: terminal.closed });
+    if (order !== undefined) terminal.streamed(order, () => formatVerdict(order, terminal.paint));
+    return;
+  }
   const { followOrder } = await import('./gateway/follow-order.ts');
   const { formatStatusLine } = await import('./terminal/order-text.ts');
   for await (const order of followOrder(gateway, id, { signal: terminal.closed })) {

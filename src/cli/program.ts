@@ -65,7 +65,9 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
   ignoreClosedPipe(process.stdout);
   ignoreClosedPipe(process.stderr);
   try {
-    await createProgram().parseAsync(argv, { from: 'user' });
+    const program = createProgram();
+    if (isCommandMissing(program, argv)) await withoutCommand(program);
+    else await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     // Help and the version are printed by now; help instead of a command is a usage error.
     if (error instanceof CommanderError) {
@@ -79,6 +81,23 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
       stderr: process.stderr,
     });
   }
+}
+
+/** Whether there is no word but options of all commands. The version, if that is asked for, is printed here. */
+function isCommandMissing(program: TillboxCommand, argv: readonly string[]): boolean {
+  const { operands, unknown } = program.parseOptions([...argv]);
+  return operands.length + unknown.length === 0;
+}
+
+/** On a terminal a person is asked what to do; elsewhere there is the help. */
+async function withoutCommand(program: TillboxCommand): Promise<void> {
+  const { openTerminal } = await import('./terminal/terminal.ts');
+  if (!(await openTerminal(program)).mayAsk || !process.stderr.isTTY) {
+    program.outputHelp();
+    return;
+  }
+  const { runSession } = await import('./session/run-session.ts');
+  await runSession(program, (words) => createProgram().parseAsync(words, { from: 'user' }));
 }
 
 function readVersion(): string {

@@ -24,7 +24,7 @@ export function reportError(
   if (error instanceof ExitWith) return error.exitCode;
   // A question was left with Ctrl-C.
   if (error instanceof Error && error.name === 'ExitPromptError') return 130;
-  const coded = error instanceof CodedError ? error : unexpected(error);
+  const coded = codedOf(error);
   options.stderr.write(`${options.json ? visibleJson(problemOf(coded)) : textOf(coded)}\n`);
   if (options.debug && error instanceof Error) options.stderr.write(`${error.stack}\n`);
   return coded.exitCode;
@@ -39,7 +39,8 @@ function textOf(error: CodedError): string {
 }
 
 /** The gateway's problem document as it came; for an error found here, one of the same form. */
-function problemOf(error: CodedError): object {
+export function problemOf(cause: unknown): object {
+  const error = codedOf(cause);
   if (error instanceof GatewayProblem) return error.problem;
   return {
     type: `urn:tillbox:problem:${error.code}`,
@@ -50,7 +51,8 @@ function problemOf(error: CodedError): object {
   };
 }
 
-function unexpected(error: unknown): CodedError {
+function codedOf(error: unknown): CodedError {
+  if (error instanceof CodedError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const detail = `Something unexpected happened: ${message}\nThis is a bug. TILLBOX_LOG_LEVEL=debug shows where.`;
   return new CodedError('internal', detail, { cause: error });

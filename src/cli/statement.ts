@@ -2,6 +2,9 @@ import type { EntryView } from '../payments/account.ts';
 import type { TillboxCommand } from './command.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
+/** Columns below which a terminal is spared long times. */
+const wideColumns = 100;
+
 /** `tillbox statement USER`. */
 export function addStatement(program: TillboxCommand): void {
   program
@@ -11,6 +14,7 @@ export function addStatement(program: TillboxCommand): void {
     .argument('[user]', 'whose account')
     .option('--limit <n>', 'entries at most, 1 to 10000 (default: 50)')
     .option('--cursor <cursor>', 'go on where an earlier list ended')
+    .pages()
     .helped(['statement alice', 'statement alice --limit 500 --json'], [5, 7])
     .action(run);
 }
@@ -23,14 +27,15 @@ async function run(
   const { openClient } = await import('./gateway/client.ts');
   const { readArgument, requireArgument, userArgument } = await import('./arguments.ts');
   const { limitArgument, readPages, rowsDefault } = await import('./gateway/pages.ts');
-  const { gateway, terminal } = await openClient(command);
+  const { gateway, terminal, remember } = await openClient(command);
   const limit = options.limit === undefined ? rowsDefault : readArgument(limitArgument, options.limit);
   const userId = await requireArgument(userArgument, user, { terminal, command });
   const path = `/accounts/${userId}/entries`;
   const query = { cursor: options.cursor };
   const list = await readPages<EntryView>(gateway, { path, query, field: 'entries', limit });
+  remember({ users: [userId] });
   const text = await formatEntries(list.rows, terminal);
-  terminal.result({ entries: list.rows, next_cursor: list.next_cursor }, () => text);
+  await terminal.list({ entries: list.rows, next_cursor: list.next_cursor }, () => text);
   if (list.rows.length === 0) terminal.note(`User ${userId} has no entries yet.`);
   else terminal.noteMore(list.next_cursor);
 }
@@ -38,23 +43,29 @@ async function run(
 async function formatEntries(entries: readonly EntryView[], terminal: Terminal): Promise<string> {
   if (entries.length === 0) return '';
   const { formatTable } = await import('./terminal/table.ts');
-  const { formatLocalTime } = await import('./terminal/times.ts');
+  const { formatLocalTime, formatShortTime } = await import('./terminal/times.ts');
   const { visible } = await import('./terminal/terminal-text.ts');
-  const { paint } = terminal;
+  const { paint, columns } = terminal;
+  const isNarrow = columns !== undefined && columns < wideColumns;
+  const now = new Date();
   return formatTable(
     entries,
     [
       { heading: 'SEQ', text: ({ seq }) => visible(String(seq)), align: 'right' },
-      { heading: 'TIME', text: ({ created_at }) => formatLocalTime(created_at) },
+      {
+        heading: 'TIME',
+        text: ({ created_at }) => (isNarrow ? formatShortTime(created_at, now) : formatLocalTime(created_at)),
+      },
       { heading: 'KIND', text: ({ kind }) => visible(kind) },
       { heading: 'AMOUNT', text: ({ amount }) => visible(amount), align: 'right' },
       { heading: 'BALANCE', text: ({ balance }) => visible(balance), align: 'right' },
       {
         heading: 'FROM',
         text: ({ topup_id, order_id }) => visible(order_id ?? topup_id ?? ''),
+        whole: true,
         paint: (_entry, text) => paint.faint(text),
       },
     ],
-    { paint },
+    { paint, columns },
   );
 }

@@ -1,3 +1,4 @@
+import type { BatchOptions } from './batch/run-batch.ts';
 import type { TillboxCommand } from './command.ts';
 import { visible } from './terminal/terminal-text.ts';
 
@@ -13,20 +14,33 @@ export function addTopup(program: TillboxCommand): void {
   program
     .command('topup')
     .description('Put money into an account.')
-    .usage('USER AMOUNT [options]')
+    .usage('USER AMOUNT [options] | --batch < FILE')
     .argument('[user]', 'whose account')
     .argument('[amount]', 'how much: 0.01 to 1000000000.00, at most two decimals')
     .writes()
-    .helped(['topup alice 100', 'topup alice 49.90 --idempotency-key invoice-4711'], [5, 6, 7])
+    .batches()
+    .helped(
+      [
+        'topup alice 100',
+        'topup alice 49.90 --idempotency-key invoice-4711',
+        'topup --batch < topups.ndjson',
+      ],
+      [5, 6, 7, 130],
+    )
     .action(run);
 }
 
 async function run(
   user: string | undefined,
   amountText: string | undefined,
-  options: { idempotencyKey?: string },
+  options: BatchOptions,
   command: TillboxCommand,
 ) {
+  if (options.batch) {
+    const { runBatch } = await import('./batch/run-batch.ts');
+    const { addressOfTopup } = await import('./batch/batch-line.ts');
+    return runBatch(command, options, { addressOf: addressOfTopup });
+  }
   const { openClient } = await import('./gateway/client.ts');
   const { amountArgument, requireArgument, userArgument } = await import('./arguments.ts');
   const { writeOnce } = await import('./gateway/write-once.ts');
@@ -40,6 +54,7 @@ async function run(
     idempotencyKey: options.idempotencyKey,
     noun: 'top-up',
   });
+  client.remember({ users: [userId] });
   client.terminal.result(topup, () =>
     visible(`Topped up ${userId} by ${topup.amount}; the balance is ${topup.balance}.`),
   );

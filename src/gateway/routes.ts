@@ -4,6 +4,7 @@ import {
   orderIdSchema,
   orderPageSchema,
   orderSchema,
+  watchOrderSchema,
 } from '../orders/http-schemas.ts';
 import {
   accountIdSchema,
@@ -11,6 +12,8 @@ import {
   createAccountSchema,
   entryPageSchema,
   listEntriesSchema,
+  orderPaymentSchema,
+  paymentSchema,
   topUpSchema,
   topupSchema,
 } from '../payments/http-schemas.ts';
@@ -133,12 +136,23 @@ export const routes: readonly Route[] = [
     streamed: true,
     summary:
       'Watch an order: a server-sent event `status` for its status now and each later one; ends at a final one',
-    schema: orderIdSchema,
+    schema: watchOrderSchema,
     answer: {
       status: 200,
       mediaType: 'text/event-stream',
-      description: 'events named `status`, each with the order as data',
+      description:
+        'events named `status`, each with the order as data; with `steps=true` also events named `step`, each with `step` (created, published, settled) and `at` (null when the moment was not seen)',
     },
     errors: [...readErrors, 'order-not-found'],
+  },
+  {
+    method: 'GET',
+    path: '/payments/{order_id}',
+    service: 'payments',
+    operation: 'readPayment',
+    summary: 'See how far the payment of an order has come',
+    schema: orderPaymentSchema,
+    answer: { status: 200, schema: paymentSchema, description: 'received, decided, published' },
+    errors: [...readErrors, 'payment-not-found'],
   },
 ];

@@ -6,6 +6,7 @@ import { PassLoop } from '../platform/pass-loop.ts';
 import { retentionLoop } from '../platform/retention.ts';
 import { OrderCreation } from './create-orders.ts';
 import { addOrderRoutes } from './http.ts';
+import { PublicationWatch } from './publication-watch.ts';
 import { settleDeliveries } from './settle-orders.ts';
 import { SettlementWatch } from './settlement-watch.ts';
 import { requestedBefore, sweepOrders, sweptAll } from './sweep-orders.ts';
@@ -21,6 +22,7 @@ export function createOrdersDaemon(settings: ServiceSettings): Service {
 function wireOrders({ database, outbox, relay, broker, retention, log }: ServiceParts) {
   const creation = new OrderCreation({ database, afterCommit: () => relay.poke() });
   const watch = new SettlementWatch({ database, log });
+  const publications = new PublicationWatch({ database, log });
   /** When the broker was found to have lost what it was told, until all that waits is requested again. */
   let forgottenAt: number | undefined;
   const sweep = new PassLoop({
@@ -53,7 +55,7 @@ function wireOrders({ database, outbox, relay, broker, retention, log }: Service
     retentionDays: retention.idempotencyRetentionDays,
   });
   return {
-    routes: (app: FastifyInstance) => addOrderRoutes(app, { database, creation, watch, log }),
+    routes: (app: FastifyInstance) => addOrderRoutes(app, { database, creation, watch, publications, log }),
     queue: 'payment-results' as const,
     handle: async (deliveries: Delivery[]) => {
       const { settled, deadLetters } = await settleDeliveries(database, outbox, deliveries);
@@ -63,6 +65,6 @@ function wireOrders({ database, outbox, relay, broker, retention, log }: Service
         relay.poke();
       }
     },
-    loops: [watch, sweep, retentionLoop('prune-order-keys', keys, log)],
+    loops: [watch, publications, sweep, retentionLoop('prune-order-keys', keys, log)],
   };
 }

@@ -76,3 +76,17 @@ export const orderPageSchema = {
 export const orderIdSchema = {
   params: { type: 'object', required: ['id'], properties: { id: uuidSchema } },
 } as const;
+
+export const watchOrderSchema = {
+  ...orderIdSchema,
+  querystring: {
+    type: 'object',
+    properties: {
+      steps: {
+        type: 'string',
+        enum: ['true', 'false'],
+        description: 'must be true or false: with true each step of the order is an event `step` as well',
+      },
+    },
+  },
+} as const;

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Database } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
@@ -6,15 +5,21 @@ import { isUuid } from '../platform/field-schemas.ts';
 import { untilClosed } from '../platform/http-server.ts';
 import { cursorRefused, cutPage, keyInCursor, pageSizeDefault } from '../platform/paging.ts';
 import { addCreateOrder, type CreateOrderParts } from './http-create.ts';
-import { listOrdersSchema, orderIdSchema, orderPageSchema, orderSchema } from './http-schemas.ts';
-import { isFinal, type Order, type OrderStatus, viewOrder } from './order.ts';
+import {
+  listOrdersSchema,
+  orderIdSchema,
+  orderPageSchema,
+  orderSchema,
+  watchOrderSchema,
+} from './http-schemas.ts';
+import { type Order, type OrderStatus, viewOrder } from './order.ts';
+import { streamOrder } from './order-events.ts';
+import type { PublicationWatch } from './publication-watch.ts';
 import { findOrders, listOrders } from './store.ts';
-
-/** A comment on an idle event stream, so that nobody between takes it for dead. */
-const heartbeatMs = 15_000;
 
 interface Services extends CreateOrderParts {
   database: Database;
+  publications: PublicationWatch;
 }
 
 /** Adds the routes of the orders service. */
@@ -46,10 +51,10 @@ function addReadOrders(app: FastifyInstance, { database }: Services): void {
   );
 }
 
-function addOrderEvents(app: FastifyInstance, { database, watch }: Services): void {
-  app.get<{ Params: { id: string } }>(
+function addOrderEvents(app: FastifyInstance, { database, watch, publications }: Services): void {
+  app.get<{ Params: { id: string }; Querystring: { steps?: 'true' | 'false' } }>(
     '/orders/:id/events',
-    { schema: orderIdSchema },
+    { schema: watchOrderSchema },
     async (request, reply) => {
       const order = await findOrder(database, request.params.id);
       reply.hijack();
@@ -59,23 +64,10 @@ function addOrderEvents(app: FastifyInstance, { database, watch }: Services): vo
         'cache-control': 'no-store',
         'x-request-id': request.id,
       });
-      const heartbeat = setInterval(() => raw.write(': still here\n\n'), heartbeatMs);
-      try {
-        writeStatus(raw, order);
-        if (isFinal(order)) return;
-        const final = await watch.untilFinal(order.id, untilClosed(raw));
-        if (final !== undefined) writeStatus(raw, final);
-      } finally {
-        clearInterval(heartbeat);
-        raw.end();
-      }
+      const steps = request.query.steps === 'true' ? publications : undefined;
+      await streamOrder(raw, order, { watch, publications: steps, closed: untilClosed(raw) });
     },
   );
-}
-
-/** One server-sent event: the order, under its status. */
-function writeStatus(raw: ServerResponse, order: Order): void {
-  raw.write(`event: status\nid: ${order.status}\ndata: ${JSON.stringify(viewOrder(order))}\n\n`);
 }
 
 async function findOrder(database: Database, id: string): Promise<Order> {

@@ -56,6 +56,22 @@ export const entryPageSchema = {
   },
 } as const;
 
+const timeOrNullSchema = { ...timeSchema, type: ['string', 'null'] } as const;
+
+export const paymentSchema = {
+  title: 'Payment',
+  type: 'object',
+  required: ['order_id', 'received_at', 'decided_at', 'outcome', 'reason', 'published'],
+  properties: {
+    order_id: uuidSchema,
+    received_at: { ...timeOrNullSchema, description: 'when its request arrived; null once that is pruned' },
+    decided_at: { ...timeOrNullSchema, description: 'when it was decided' },
+    outcome: { type: ['string', 'null'], enum: ['paid', 'failed', null] },
+    reason: { type: ['string', 'null'], description: 'why it failed' },
+    published: { type: 'boolean', description: 'whether the decision has left for the orders service' },
+  },
+} as const;
+
 const idempotencyHeaders = {
   type: 'object',
   properties: { 'idempotency-key': idempotencyKeySchema },
@@ -90,6 +106,10 @@ export const topUpSchema = {
 } as const;
 
 export const accountIdSchema = { params: userIdParams } as const;
+
+export const orderPaymentSchema = {
+  params: { type: 'object', required: ['order_id'], properties: { order_id: uuidSchema } },
+} as const;
 
 export const listEntriesSchema = {
   params: userIdParams,

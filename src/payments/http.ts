@@ -12,9 +12,12 @@ import {
   createAccountSchema,
   entryPageSchema,
   listEntriesSchema,
+  orderPaymentSchema,
+  paymentSchema,
   topUpSchema,
   topupSchema,
 } from './http-schemas.ts';
+import { findPaymentProgress } from './payment-progress.ts';
 import type { TopUps } from './top-up.ts';
 
 interface UserParams {
@@ -83,6 +86,12 @@ export function addPaymentRoutes(
       const { rows, nextCursor } = cutPage(entries, limit, ({ seq }) => seq.toString());
       return { entries: rows.map(viewEntry), next_cursor: nextCursor };
     },
+  );
+
+  app.get<{ Params: { order_id: string } }>(
+    '/payments/:order_id',
+    { schema: { ...orderPaymentSchema, response: { 200: paymentSchema } } },
+    ({ params }) => findPaymentProgress(database, params.order_id),
   );
 }
 

@@ -11,6 +11,7 @@ export const errorCatalogue = {
   unauthorized: { status: 401, exit: 4, title: 'Not authorised' },
   'account-not-found': { status: 404, exit: 5, title: 'No such account' },
   'order-not-found': { status: 404, exit: 5, title: 'No such order' },
+  'payment-not-found': { status: 404, exit: 5, title: 'No payment of this order yet' },
   'dead-letter-not-found': { status: 404, exit: 5, title: 'No such dead letter' },
   'route-not-found': { status: 404, exit: 5, title: 'No such route' },
   'method-not-allowed': { status: 405, exit: 2, title: 'The route exists, this method does not' },

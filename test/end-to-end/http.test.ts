@@ -358,6 +358,60 @@ describe('HTTP', () => {
       expect(eventsIn(text)).to.deep.equal([{ event: 'status', id: 'CANCELED', data: order }]);
     });
 
+    it('sends an event for each step as well, with steps=true', async () => {
+      const userId = await newUser('5.00');
+      let text = '';
+      const order = await createOrder(userId, '5.00');
+      await whilePaymentsAreStopped(async () => {
+        const late = await createOrder(userId, '5.00');
+        const { body } = await fetch(`${system.url}/orders/${late.id}/events?steps=true`);
+        const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
+        while (!text.includes('"published"')) text += (await reader?.read())?.value;
+        process.kill(system.runtime.payments[0]?.pid as number, 'SIGCONT');
+        for (let part = await reader?.read(); part?.done === false; part = await reader?.read())
+          text += part.value;
+        const final = await readOrder(late.id);
+        const [created, status, published, settled, last] = eventsIn(text) as { data: { at: string } }[];
+        expect(created).to.deep.equal({ event: 'step', data: { step: 'created', at: late.created_at } });
+        expect(status).to.deep.equal({ event: 'status', id: 'NEW', data: late });
+        expect(published?.data).to.have.property('step', 'published');
+        expect(Date.parse(published?.data.at ?? '')).to.be.at.least(Date.parse(late.created_at));
+        expect(settled).to.deep.equal({ event: 'step', data: { step: 'settled', at: final.settled_at } });
+        expect(last).to.deep.equal({ event: 'status', id: final.status, data: final });
+      });
+      await untilFinal(order.id);
+      const again = eventsIn(
+        await (await fetch(`${system.url}/orders/${order.id}/events?steps=true`)).text(),
+      );
+      expect(again.map((event) => (event as { data: { step?: string } }).data.step)).to.deep.equal([
+        ...['created', 'published', 'settled'],
+        undefined,
+      ]);
+    });
+
+    it('shows how far a payment has come', async () => {
+      const userId = await newUser('5.00');
+      const path = (id: string) => `/payments/${id}`;
+      await whilePaymentsAreStopped(async () => {
+        const { id } = await createOrder(userId, '5.00');
+        process.kill(system.runtime.payments[0]?.pid as number, 'SIGCONT');
+        await untilFinal(id);
+        // The result may be settled before the transaction that published it has ended.
+        const { body } = await eventually(async () => {
+          const answer = await system.get<Record<string, string>>(path(id));
+          expect(answer.body).to.deep.include({ published: true });
+          return answer;
+        });
+        expect(body).to.deep.include({ order_id: id, outcome: 'paid', reason: null });
+        expect(Date.parse(body['received_at'] ?? '')).to.be.at.most(Date.parse(body['decided_at'] ?? ''));
+      });
+      const poor = await createOrder(userId, '5.00', { prefer: 'wait=20' });
+      const failed = { outcome: 'failed', reason: 'INSUFFICIENT_FUNDS' };
+      expect((await system.get<object>(path(poor.id))).body).to.deep.include(failed);
+      expectProblem(await system.get(path(randomUUID())), 404, 'payment-not-found');
+      expectProblem(await system.get(path('4711')), 400, 'validation-failed');
+    });
+
     it('answers others at once while 200 clients watch', async () => {
       await whilePaymentsAreStopped(async () => {
         const { id } = await createOrder('anybody', '1');
@@ -464,6 +518,7 @@ describe('HTTP', () => {
       '/orders': 'POST, GET, HEAD',
       [`/orders/${randomUUID()}`]: 'GET, HEAD',
       [`/orders/${randomUUID()}/events`]: 'GET, HEAD',
+      [`/payments/${randomUUID()}`]: 'GET, HEAD',
       '/livez': 'GET, HEAD',
       '/readyz': 'GET, HEAD',
       '/openapi.json': 'GET, HEAD',
@@ -565,6 +620,7 @@ describe('HTTP', () => {
         'GET /orders',
         'GET /orders/{id}',
         'GET /orders/{id}/events',
+        'GET /payments/{order_id}',
         'GET /livez',
         'GET /readyz',
         'GET /openapi.json',

@@ -1,5 +1,6 @@
 import { type Config, readConfig } from '../../platform/config.ts';
 import type { TillboxCommand } from '../command.ts';
+import { type Recent, remember } from '../recent.ts';
 import { openTerminal, type Terminal } from '../terminal/terminal.ts';
 import { Gateway } from './gateway.ts';
 import { gatewayUrl, isSupervised } from './gateway-url.ts';
@@ -11,6 +12,8 @@ export interface Client {
   config: Config;
   /** What an interruption from now on leaves behind, and what to do about it; undefined for nothing. */
   interruptionNotice: string | undefined;
+  /** Remembers users and orders that a command had to do with, to offer them later. */
+  remember(touched: Partial<Recent>): void;
 }
 
 /**
@@ -22,7 +25,13 @@ export async function openClient(command: TillboxCommand): Promise<Client> {
   const terminal = await openTerminal(command);
   const url = gatewayUrl(config);
   const gateway = new Gateway(url, () => isSupervised(url, config.home));
-  const client: Client = { terminal, gateway, config, interruptionNotice: undefined };
+  const client: Client = {
+    terminal,
+    gateway,
+    config,
+    interruptionNotice: undefined,
+    remember: (touched) => remember(config.home, touched),
+  };
   process.once('SIGINT', () => {
     if (client.interruptionNotice !== undefined) terminal.note(client.interruptionNotice);
     process.exit(130);

@@ -14,19 +14,21 @@ const awayMsMax = 60_000;
  * event stream, and by reading the order where that ends early.
  * @param options.known the order as it was just answered: then it is there, and a gateway that goes away is
  * waited for until `signal` aborts
+ * @param options.onStep told each step of the orders service, where the event stream comes through
  * @throws CodedError `order-not-found`; `unavailable` when the gateway is not there, or goes away for a minute
  */
 export async function* followOrder(
   gateway: Gateway,
   id: string,
-  { signal, known }: { signal: AbortSignal; known?: OrderView },
+  options: { signal: AbortSignal; known?: OrderView; onStep?: (step: string) => void },
 ): AsyncGenerator<OrderView, void> {
+  const { signal, known } = options;
   let seen = known?.status;
   let heardAt: number | undefined;
   const isGivenUp = () =>
     known === undefined && (heardAt === undefined || performance.now() - heardAt > awayMsMax);
   while (!signal.aborted) {
-    for await (const order of lookAt(gateway, id, signal)) {
+    for await (const order of lookAt(gateway, id, options)) {
       if (order instanceof CodedError) {
         if (order.exitCode !== 7 || isGivenUp()) throw order;
         continue;
@@ -44,9 +46,10 @@ export async function* followOrder(
 async function* lookAt(
   gateway: Gateway,
   id: string,
-  signal: AbortSignal,
+  options: { signal: AbortSignal; onStep?: (step: string) => void },
 ): AsyncGenerator<OrderView | CodedError, void> {
-  yield* orderEvents(gateway.url, id, signal);
+  const { signal } = options;
+  yield* orderEvents(gateway.url, id, options);
   if (signal.aborted) return;
   try {
     yield await gateway.get<OrderView>(`/orders/${id}`, signal);

@@ -31,6 +31,7 @@ const neverSentCodes = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'EADDRNOTAVAIL',
+  'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
 /** Sends a request once, and waits for the answer for 5 s, or until `signal` aborts. Never rejects. */
@@ -48,9 +49,10 @@ export async function tryOnce(
   }
 }
 
-function outcomeOfAnswer(
+/** What an answer comes to: its head, and its body as JSON if it is. */
+export function outcomeOfAnswer(
   url: string,
-  { statusCode = 0, headers }: IncomingMessage,
+  { statusCode = 0, headers }: Pick<IncomingMessage, 'statusCode' | 'headers'>,
   body: unknown,
 ): TryOutcome {
   if (statusCode >= 200 && statusCode < 300 && isObject(body)) return { kind: 'answered', body };
@@ -68,7 +70,8 @@ function outcomeOfAnswer(
   return { kind, problem, reason: problem.message, ...retryAfterMs };
 }
 
-function failureOf(error: unknown, timedOut: boolean): Failure {
+/** What an error of a connection comes to. */
+export function failureOf(error: unknown, timedOut: boolean): Failure {
   if (timedOut) return { kind: 'lost', reason: `there was no answer within ${answerMsMax / 1_000} s` };
   const { message, code } = error as NodeJS.ErrnoException;
   if (code !== undefined && neverSentCodes.has(code)) return { kind: 'never-sent', reason: code };
@@ -87,7 +90,8 @@ function retryAfterIn(header: string | undefined): { retryAfterMs: number } | un
     : undefined;
 }
 
-function parsed(text: string): unknown {
+/** The text as JSON; undefined when it is none. */
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -45,7 +45,7 @@ export class Gateway {
       failures.push(outcome);
       const pauseMs = pauseAfter(outcome, failures.length);
       const isLast = failures.length >= triesMax || performance.now() + pauseMs > deadline;
-      if (isLast || (await this.#isNotThere(failures))) throw errorOf(this.url, request, failures);
+      if (isLast || (await this.#isNotThere(failures))) throw errorOf(this.url, request.method, failures);
       await pause(pauseMs, undefined, signal && { signal }).catch(() => {});
     }
   }
@@ -63,9 +63,9 @@ function pauseAfter(failure: Failure, failureCount: number): number {
 }
 
 /** What a request has come to that failed for good. One lost try of a write is enough not to know. */
-function errorOf(url: string, request: GatewayRequest, failures: readonly Failure[]): CodedError {
+export function errorOf(url: string, method: 'GET' | 'POST', failures: readonly Failure[]): CodedError {
   const last = failures.at(-1);
-  const lost = request.method === 'POST' && failures.find(({ kind }) => kind === 'lost');
+  const lost = method === 'POST' && failures.find(({ kind }) => kind === 'lost');
   const problem = last?.kind === 'never-sent' ? undefined : last?.problem;
   if (lost && problem?.code !== 'outcome-unknown') {
     const detail = `It is not known whether this took effect: ${lost.reason}, and no later try had an answer.`;

@@ -11,24 +11,28 @@ const eventCharactersMax = 64 * 1024;
 /**
  * The statuses of an order as the gateway's event stream brings them, ending when the stream ends, breaks,
  * falls silent or is refused: what is missing then is for the caller to read. Never rejects.
+ * @param options.onStep told each step of the orders service too, as it happens
  */
 export async function* orderEvents(
   url: string,
   id: string,
-  signal: AbortSignal,
+  { signal, onStep }: { signal: AbortSignal; onStep?: ((step: string) => void) | undefined },
 ): AsyncGenerator<OrderView, void> {
   const silence = new AbortController();
   let timer = setTimeout(() => silence.abort(), firstEventMsMax);
   try {
-    const request = { method: 'GET', path: `/orders/${id}/events`, accept: 'text/event-stream' } as const;
+    const path = `/orders/${id}/events${onStep === undefined ? '' : '?steps=true'}`;
+    const request = { method: 'GET', path, accept: 'text/event-stream' } as const;
     const response = await exchange(url, request, AbortSignal.any([signal, silence.signal]));
     const isStream = response.headers['content-type']?.startsWith('text/event-stream') === true;
     if (response.statusCode !== 200 || !isStream) return;
     for await (const event of eventsIn(response)) {
       clearTimeout(timer);
       timer = setTimeout(() => silence.abort(), silentMsMax);
-      const order = orderIn(event);
-      if (order !== undefined) yield order;
+      const data = dataIn(event);
+      if (data === undefined) continue;
+      if (!event.startsWith('event: step')) yield data as OrderView;
+      else onStep?.(String((data as { step?: unknown }).step));
     }
   } catch {
     // The stream broke.
@@ -50,7 +54,7 @@ async function* eventsIn(response: IncomingMessage): AsyncGenerator<string> {
   }
 }
 
-function orderIn(event: string): OrderView | undefined {
+function dataIn(event: string): object | undefined {
   const data = event.split('\n').filter((line) => line.startsWith('data:'));
   try {
     return JSON.parse(data.map((line) => line.slice('data:'.length)).join('\n'));

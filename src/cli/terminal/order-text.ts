@@ -1,11 +1,15 @@
 import type { OrderView } from '../../orders/order.ts';
 import { type Paint, paintStatus } from './paint.ts';
 import { formatFields } from './table.ts';
+import type { Terminal } from './terminal.ts';
 import { visible } from './terminal-text.ts';
 import { formatElapsed, formatLocalTime } from './times.ts';
 
 /** One order for people: a line a field. */
-export function formatOrder(order: OrderView, paint: Paint): string {
+export function formatOrder(
+  order: OrderView,
+  { paint, columns }: Pick<Terminal, 'paint' | 'columns'>,
+): string {
   const { created_at, settled_at, description } = order;
   const settled =
     settled_at === null
@@ -22,6 +26,7 @@ export function formatOrder(order: OrderView, paint: Paint): string {
       ['Description', description === '' ? undefined : visible(description)],
     ],
     paint,
+    columns,
   );
 }
 
@@ -31,6 +36,7 @@ export function formatStatusLine(order: OrderView, paint: Paint): string {
   return `${paint.faint(time)}  ${paintStatus(paint, order.status, formatStatus(order))}`;
 }
 
-function formatStatus({ status, reason }: OrderView): string {
+/** An order's status with the reason, if it has one. */
+export function formatStatus({ status, reason }: OrderView): string {
   return visible(reason === null ? status : `${status} (${reason})`);
 }

@@ -1,4 +1,5 @@
 import { type Paint, plainPaint } from './paint.ts';
+import { padText, shortenText, textWidth } from './text-width.ts';
 
 /** A column: its heading, its text in a row, and how it stands. */
 export interface Column<Row> {
@@ -7,6 +8,8 @@ export interface Column<Row> {
   text(row: Row): string;
   /** Right for numbers: amounts have two decimals, so their points stand in line. */
   align?: 'left' | 'right';
+  /** Whether it must not be shortened where it is the last column: an id. */
+  whole?: boolean;
   /** Colours the text, after it was padded. */
   paint?(row: Row, text: string): string;
 }
@@ -14,8 +17,9 @@ export interface Column<Row> {
 const gap = '  ';
 
 /**
- * Rows as an aligned table under its headings. Nothing is ever cut, but for the last column, which is
- * shortened to end within `columns` when that is given.
+ * Rows as an aligned table under its headings, within `columns` where that is given. The last column is
+ * shortened to fit; what then still has no room beside the others goes on further lines of the row. Nothing
+ * else is ever cut or broken.
  */
 export function formatTable<Row>(
   rows: readonly Row[],
@@ -25,45 +29,75 @@ export function formatTable<Row>(
   const { paint = plainPaint } = options;
   const texts = rows.map((row) => columns.map((column) => column.text(row)));
   const widths = columns.map(({ heading }, index) =>
-    texts.reduce((width, cells) => Math.max(width, cells[index]?.length ?? 0), heading.length),
+    texts.reduce((width, cells) => Math.max(width, textWidth(cells[index] ?? '')), textWidth(heading)),
   );
-  const lastBegin = widths.slice(0, -1).reduce((sum, width) => sum + width + gap.length, 0);
-  const lastHeading = columns.at(-1)?.heading.length ?? 0;
-  const room = options.columns === undefined ? undefined : Math.max(options.columns - lastBegin, lastHeading);
-  const cell = (text: string, index: number): string => {
-    const isLast = index === columns.length - 1;
-    const width = widths[index] ?? 0;
-    if (columns[index]?.align === 'right') return text.padStart(width);
-    return isLast ? shorten(text, room) : text.padEnd(width);
-  };
-  const heading = columns.map((column, index) => paint.heading(cell(column.heading, index))).join(gap);
-  const lines = texts.map((cells, rowIndex) =>
-    cells
-      .map((text, index) => {
-        const row = rows[rowIndex] as Row;
-        const padded = cell(text, index);
-        return columns[index]?.paint?.(row, padded) ?? padded;
+  const lines = breakRow(columns, widths, options.columns ?? Number.POSITIVE_INFINITY);
+  const layOut = (cells: readonly string[], paintCell: (text: string, index: number) => string) =>
+    lines
+      // A further line that says nothing is left out.
+      .filter((line, number) => number === 0 || line.some(({ index }) => cells[index] !== ''))
+      .map((line, number) => {
+        const parts = line.map(({ index, width }) => {
+          const text = shortenText(cells[index] ?? '', width);
+          const isLast = index === columns.length - 1 && columns[index]?.align !== 'right';
+          return paintCell(isLast ? text : padText(text, width, columns[index]?.align), index);
+        });
+        return `${number === 0 ? '' : gap}${parts.join(gap)}`.trimEnd();
       })
-      .join(gap)
-      .trimEnd(),
-  );
-  return [heading.trimEnd(), ...lines].join('\n');
+      .join('\n');
+  const headings = columns.map(({ heading }) => heading);
+  return [
+    layOut(headings, (text) => paint.heading(text)),
+    ...rows.map((row, number) =>
+      layOut(texts[number] ?? [], (text, index) => columns[index]?.paint?.(row, text) ?? text),
+    ),
+  ].join('\n');
 }
 
-/** Names and values as two aligned columns; a value that is undefined leaves its line out. */
+/** A column in a line of a row, and the width it has there. */
+interface Placed {
+  index: number;
+  width: number;
+}
+
+/** The lines of a row: all columns on one where there is room, else on further ones that are indented. */
+function breakRow<Row>(columns: readonly Column<Row>[], widths: readonly number[], room: number): Placed[][] {
+  const lines: Placed[][] = [];
+  let line: Placed[] | undefined;
+  let used = 0;
+  for (const [index, { heading, whole }] of columns.entries()) {
+    const width = widths[index] ?? 0;
+    const isShortened = index === columns.length - 1 && !whole;
+    const needed = isShortened ? Math.min(width, textWidth(heading)) : width;
+    if (line === undefined || used + needed > room) {
+      used = line === undefined ? 0 : gap.length;
+      line = [];
+      lines.push(line);
+    }
+    line.push({ index, width: isShortened ? Math.min(width, Math.max(room - used, needed)) : width });
+    used += width + gap.length;
+  }
+  return lines;
+}
+
+/**
+ * Names and values as two aligned columns; a value that is undefined leaves its line out. Where `columns` is
+ * given, a value that has no room beside its name but has on a line of its own, such as an id, gets one.
+ */
 export function formatFields(
   fields: readonly (readonly [name: string, value: string | undefined])[],
   paint: Paint = plainPaint,
+  columns = Number.POSITIVE_INFINITY,
 ): string {
-  const shown = fields.filter(([, value]) => value !== undefined);
+  const shown = fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
   const width = Math.max(...shown.map(([name]) => name.length));
-  return shown.map(([name, value]) => `${paint.faint(name.padEnd(width))}${gap}${value}`).join('\n');
-}
-
-function shorten(text: string, room: number | undefined): string {
-  if (room === undefined || text.length <= room) return text;
-  return `${text
-    .slice(0, room - 1)
-    .toWellFormed()
-    .replace(/\ufffd$/, '')}…`;
+  return shown
+    .map(([name, value]) => {
+      const valueWidth = textWidth(value);
+      const isBelow = width + gap.length + valueWidth > columns && gap.length + valueWidth <= columns;
+      return isBelow
+        ? `${paint.faint(name)}\n${gap}${value}`
+        : `${paint.faint(name.padEnd(width))}${gap}${value}`;
+    })
+    .join('\n');
 }

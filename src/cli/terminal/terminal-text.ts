@@ -5,9 +5,16 @@
 const deceptive =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
 
+/** Combining marks with nothing to stand on, or heaped up until they cover other lines: no script needs five. */
+const heaped = /^\p{M}|(?<=\p{M}{4})\p{M}/gu;
+
 /** The text with every control, bidirectional and invisible character as an escape such as `\u{202e}`. */
 export function visible(text: string): string {
-  return text.replace(deceptive, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+  return text.replace(deceptive, escaped).replace(heaped, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u{${character.codePointAt(0)?.toString(16)}}`;
 }
 
 /** JSON that is safe to show on a terminal and equal in value to what JSON.stringify gives. */

@@ -9,6 +9,8 @@ export interface Terminal {
   readonly json: boolean;
   /** Whether a missing argument may be asked for: a person is there, and nothing forbids it. */
   readonly mayAsk: boolean;
+  /** Whether a line on stderr may move: a person looks at a terminal. */
+  readonly isLive: boolean;
   /** Columns of a terminal; undefined when stdout is none. */
   readonly columns: number | undefined;
   /** Colours for stdout; without a terminal, or when colour is unwanted, they change nothing. */
@@ -17,6 +19,8 @@ export interface Terminal {
   readonly closed: AbortSignal;
   /** Prints a result on stdout: with --json the document, for people the text. */
   result(document: unknown, text: () => string): void;
+  /** Prints a result like `result`; a text that is longer than the screen of a person goes into their pager. */
+  list(document: unknown, text: () => string): Promise<void>;
   /** Prints one document of a stream on stdout: with --json as one line of NDJSON, for people the text. */
   streamed(document: unknown, text: () => string): void;
   /** Empties the screen of a terminal, for what is printed again and again. */
@@ -34,19 +38,28 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
   const isTerminal = stdout.isTTY === true;
   const colourful =
     isTerminal && color && !json && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
-  const closed = new AbortController();
-  stdout.on('error', () => closed.abort());
+  const isPaged = isTerminal && input && command.opts<{ pager?: boolean }>().pager !== false;
+  const closed = closedSignalOf(stdout);
   const note = (text: string) => void stderr.write(`${text}\n`);
   const print = (text: string) => {
-    if (!closed.signal.aborted && text !== '') stdout.write(`${text}\n`);
+    if (!closed.aborted && text !== '') stdout.write(`${text}\n`);
   };
   return {
     json,
     mayAsk: isTerminal && stdin.isTTY === true && input && !json,
-    columns: isTerminal ? stdout.columns : undefined,
+    isLive: isTerminal && stderr.isTTY === true && !json && process.env['TERM'] !== 'dumb',
+    get columns() {
+      return isTerminal ? stdout.columns : undefined;
+    },
     paint: colourful ? await colouredPaint() : plainPaint,
-    closed: closed.signal,
+    closed,
     result: (document, text) => print(json ? visibleJson(document, isTerminal ? 2 : undefined) : text()),
+    list: async (document, text) => {
+      if (json || !isPaged) return print(json ? visibleJson(document, isTerminal ? 2 : undefined) : text());
+      const { isLongerThan, showInPager } = await import('./pager.ts');
+      const shown = text();
+      if (!isLongerThan(stdout, shown) || !(await showInPager(shown))) print(shown);
+    },
     streamed: (document, text) => print(json ? visibleJson(document) : text()),
     clear: () => void stdout.write('\u001b[H\u001b[2J'),
     note,
@@ -55,6 +68,18 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
       if (cursor !== null && !json) note(`There is more: --cursor ${visible(cursor)}`);
     },
   };
+}
+
+const closedSignals = new WeakMap<Writable, AbortSignal>();
+
+/** Aborts when nobody reads the stream any more. One for a stream, however many commands run in a session. */
+function closedSignalOf(stream: Writable): AbortSignal {
+  const known = closedSignals.get(stream);
+  if (known !== undefined) return known;
+  const closed = new AbortController();
+  stream.on('error', () => closed.abort());
+  closedSignals.set(stream, closed.signal);
+  return closed.signal;
 }
 
 /** A reader that goes away (`| head`) is no error: the command goes on and ends as it would have ended. */

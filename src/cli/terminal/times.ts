@@ -15,7 +15,11 @@ export function formatShortTime(iso: string, now: Date): string {
 
 /** The time between two moments for people: `23 ms`, `1.2 s`. */
 export function formatElapsed(fromIso: string, toIso: string): string {
-  const ms = Math.max(0, Date.parse(toIso) - Date.parse(fromIso));
+  return formatMs(Math.max(0, Date.parse(toIso) - Date.parse(fromIso)));
+}
+
+/** Milliseconds for people: `23 ms`, `1.2 s`. */
+export function formatMs(ms: number): string {
   return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }
 

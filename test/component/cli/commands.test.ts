@@ -92,7 +92,9 @@ describe('a command of the client', () => {
     ['tpoup', 'alice', '1'],
     ['topup', 'alice', '1', '--jsno'],
     ['topup', 'alice', '1', '2'],
-    [],
+    ['create-order', 'alice', '--batch'],
+    ['create-order', '--batch', '--in-flight', '0'],
+    ['create-order', '--batch', '--idempotency-key', 'x'.repeat(250)],
   ]) {
     it(`refuses before anything is sent, with exit code 2: ${words.join(' ').slice(0, 60)}`, async () => {
       const { code, stdout, stderr } = await run([cut], ...words);

@@ -10,7 +10,7 @@ describe('the frame of the command line', () => {
   });
 
   it('prints help on stdout and exits 0', async () => {
-    for (const words of [['--help'], ['help'], ['help', 'topup'], ['topup', '--help']]) {
+    for (const words of [[], ['--no-input'], ['--help'], ['help'], ['help', 'topup'], ['topup', '--help']]) {
       const { code, stdout, stderr } = await runTillbox(words);
       expect({ code, stderr }, words.join(' ')).to.deep.equal({ code: 0, stderr: '' });
       expect(stdout).to.match(/^Usage: tillbox /);

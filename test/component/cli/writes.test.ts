@@ -141,7 +141,7 @@ describe('a write on the command line', () => {
     );
     expect(code).to.equal(0);
     expect(gateway?.requests[0]?.key).to.equal(key);
-    expect(readdirSync(home.home)).to.deep.equal(['pending']);
+    expect(readdirSync(home.home)).to.have.members(['pending', 'recent.json']);
   });
 
   it('interrupted says how to repeat it and exits 130', async () => {

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import type { FastifyInstance } from 'fastify';
 import { OrderCreation } from '../../../src/orders/create-orders.ts';
 import { addOrderRoutes } from '../../../src/orders/http.ts';
+import { PublicationWatch } from '../../../src/orders/publication-watch.ts';
 import { SettlementWatch } from '../../../src/orders/settlement-watch.ts';
 import {
   type BatchedAnswer,
@@ -32,7 +33,8 @@ describe('orders: a batch of orders over HTTP', () => {
     });
     app = createHttpServer({ log: silentLog, bodies: 'json' });
     const watch = new SettlementWatch({ database, log: silentLog });
-    addOrderRoutes(app, { database, creation, watch, log: silentLog });
+    const publications = new PublicationWatch({ database, log: silentLog });
+    addOrderRoutes(app, { database, creation, watch, publications, log: silentLog });
   });
   afterEach(() => app.close());
 

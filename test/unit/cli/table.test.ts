@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { type Column, formatFields, formatTable } from '../../../src/cli/terminal/table.ts';
+import { visible } from '../../../src/cli/terminal/terminal-text.ts';
+import { textWidth } from '../../../src/cli/terminal/text-width.ts';
 import { formatAmount } from '../../../src/platform/money.ts';
 
 interface Row {
@@ -45,7 +47,95 @@ describe('a table', () => {
   });
 });
 
+describe('a table on a narrow terminal', () => {
+  const id = '0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65';
+
+  it('puts what has no room beside an id on further lines, indented', () => {
+    const rows = [
+      { id, amount: '5.00', text: 'two tickets for tonight, in the front row' },
+      { id, amount: '-1000.00', text: '' },
+    ];
+    expect(formatTable(rows, columns, { columns: 40 }).split('\n')).to.deep.equal([
+      'ID',
+      '    AMOUNT  TEXT',
+      id,
+      '      5.00  two tickets for tonight, in…',
+      id,
+      '  -1000.00',
+    ]);
+  });
+
+  it('leaves out a further line that says nothing', () => {
+    const rows = [{ id, amount: '5.00', text: 'tea' }];
+    const sparse = [columns[0] as Column<Row>, { heading: 'NOTE', text: () => '' }];
+    expect(formatTable(rows, sparse, { columns: 40 })).to.equal(`ID\n  NOTE\n${id}`);
+  });
+
+  it('never shortens a last column that is an id', () => {
+    const from: Column<Row> = { heading: 'FROM', text: (row) => row.id, whole: true };
+    const text = formatTable([{ id, amount: '5.00', text: '' }], [columns[1] as Column<Row>, from], {
+      columns: 40,
+    });
+    expect(text.split('\n')).to.deep.equal(['AMOUNT', '  FROM', '  5.00', `  ${id}`]);
+  });
+
+  const hostile = [
+    '\u001b[2J',
+    '\u202e',
+    '日本語',
+    '한글',
+    '🎫',
+    'e\u0301\u0301',
+    'שלום',
+    '\t',
+    '\n',
+    'a',
+    ' ',
+  ];
+  const anyText = fc
+    .array(fc.oneof(fc.constantFrom(...hostile), fc.string({ unit: 'grapheme' })))
+    .map((parts) => parts.join(''));
+  for (const width of [40, 80, 200]) {
+    it(`fits ${width} columns, whatever stands in it`, () => {
+      fc.assert(
+        fc.property(fc.array(anyText, { minLength: 1, maxLength: 5 }), (texts) => {
+          const rows = texts.map((text, index) => ({ id, amount: `${10 ** index}.00`, text: visible(text) }));
+          for (const line of formatTable(rows, columns, { columns: width }).split('\n')) {
+            expect(textWidth(line), line).to.be.at.most(width);
+          }
+          expect(formatTable(rows, columns, { columns: width }).split(id)).to.have.length(texts.length + 1);
+        }),
+      );
+    });
+  }
+
+  it('counts wide characters as two and combining marks as none', () => {
+    const rows = [
+      { id: '日本', amount: '5.00', text: 'x' },
+      { id: 'e\u0301', amount: '50.00', text: 'x' },
+    ];
+    expect(formatTable(rows, columns).split('\n').slice(1)).to.deep.equal([
+      '日本    5.00  x',
+      'e\u0301      50.00  x',
+    ]);
+    expect(
+      formatTable([{ id: 'a', amount: '1', text: '日本語日本語' }], columns, { columns: 18 }),
+    ).to.contain('日本…');
+  });
+});
+
 describe('fields', () => {
+  it('put a value that has no room beside its name, but has below, on a line of its own', () => {
+    const id = '0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65';
+    const fields = [
+      ['Order', id],
+      ['Description', 'a text that is longer than any line of this terminal'],
+    ] as const;
+    expect(formatFields(fields, undefined, 40)).to.equal(
+      `Order\n  ${id}\nDescription  a text that is longer than any line of this terminal`,
+    );
+  });
+
   it('stand as two columns, without those that are undefined', () => {
     const text = formatFields([
       ['Order', '1'],

@@ -28,6 +28,11 @@ describe('text of others on a terminal', () => {
     }
   });
 
+  it('shows marks that stand on nothing, or are heaped on each other, as escapes', () => {
+    expect(visible('\u0301a')).to.equal('\\u{301}a');
+    expect(visible(`a${'\u0301'.repeat(6)}b`)).to.equal(`a${'\u0301'.repeat(4)}\\u{301}\\u{301}b`);
+  });
+
   it('never lets a harmful character through, and changes nothing the second time', () => {
     fc.assert(
       fc.property(anyText, (text) => {

@@ -1,0 +1,27 @@
+import { stripVTControlCharacters } from 'node:util';
+import truncatedWidth from 'fast-string-truncated-width';
+
+/** Columns a text takes on a terminal: two for a wide character, none for a combining mark or a colour. */
+export function textWidth(text: string): number {
+  // What a table has is ASCII, nearly always.
+  return /^[ -~]*$/.test(text) ? text.length : truncatedWidth(stripVTControlCharacters(text)).width;
+}
+
+/** The text with blanks behind it, or before it, up to a width. */
+export function padText(text: string, width: number, align: 'left' | 'right' = 'left'): string {
+  const blanks = ' '.repeat(Math.max(0, width - textWidth(text)));
+  return align === 'left' ? text + blanks : blanks + text;
+}
+
+const graphemes = new Intl.Segmenter();
+
+/** The text, cut to a width with an ellipsis when it is wider; never within a character. For text without colours. */
+export function shortenText(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  let kept = '';
+  for (const { segment } of graphemes.segment(text)) {
+    if (textWidth(kept + segment) >= width) break;
+    kept += segment;
+  }
+  return `${kept}…`;
+}
