@@ -18,6 +18,7 @@ import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
 import { ignoreClosedPipe } from './terminal/terminal.ts';
 import { addTopup } from './topup.ts';
+import { addTrace } from './trace.ts';
 import { addUp } from './up.ts';
 
 export type { TillboxCommand as Program } from './command.ts';
@@ -36,6 +37,7 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addCreateOrder,
   addOrders,
   addOrder,
+  addTrace,
   addAudit,
   addChaos,
   addQueues,
