@@ -17,6 +17,7 @@ import { addServe } from './serve.ts';
 import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
 import { ignoreClosedPipe } from './terminal/terminal.ts';
+import { addTop } from './top.ts';
 import { addTopup } from './topup.ts';
 import { addTrace } from './trace.ts';
 import { addUp } from './up.ts';
@@ -41,6 +42,7 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addAudit,
   addChaos,
   addQueues,
+  addTop,
   addDeadLetters,
   addHelp,
 ];

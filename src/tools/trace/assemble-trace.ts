@@ -1,10 +1,10 @@
 import { formatAmount } from '../../platform/money.ts';
-import { CommonClock, toIso } from './common-clock.ts';
+import { CommonClock, toIso } from '../common-clock.ts';
 import { orderSteps } from './order-steps.ts';
 import { duplicateJobs } from './side-steps.ts';
 import { standingOf } from './standing.ts';
 import type { TraceDocument, TraceStep } from './trace-document.ts';
-import { type Facts, lookedMax } from './trace-facts.ts';
+import type { Facts } from './trace-facts.ts';
 
 /**
  * The trace of an order from what the databases know. Pure.
@@ -79,9 +79,7 @@ function backwardNotes(steps: readonly TraceStep[]): string[] {
 function restNotes({ broker, orders, payments }: Facts): string[] {
   const notes: string[] = [];
   if (broker?.more) {
-    notes.push(
-      `Of the jobs since then, ${lookedMax} were looked through; further deliveries may be among the others.`,
-    );
+    notes.push('Not all jobs since then were looked through; a later delivery may be missing.');
   }
   if (orders !== undefined && orders.order === null && (payments?.decision ?? payments?.inbox)) {
     notes.push('Payments knows this order and orders does not: was a backup of one of them restored?');

@@ -1,15 +1,12 @@
 import type { DatabaseName } from '../../platform/config.ts';
 import type { Queryable } from '../../platform/database.ts';
+import { readClock } from '../common-clock.ts';
 import type { QueueDepth, StoredDepth } from '../queue-statements.ts';
 import { type QueueView, queueStatements, queueViews } from '../queues.ts';
 import type { ReadOnlyDatabases } from '../read-only-databases.ts';
 import { readBroker } from './read-broker.ts';
 import { readOrders, readPayments } from './read-services.ts';
-import type { Clock, Facts, Moment } from './trace-facts.ts';
-import { clockStatement } from './trace-statements.ts';
-
-/** Of a few measurements of a clock the best counts. */
-const clockSamples = 3;
+import type { Facts } from './trace-facts.ts';
 
 /** Reads in a database; undefined when it is away, which is noted. */
 type Read = <Result>(
@@ -49,22 +46,6 @@ export async function collectFacts(databases: ReadOnlyDatabases, orderId: string
   facts.broker = await read('broker', (db) => readBroker(db, facts));
   if (isOpen) facts.queues = await readQueues(read);
   return facts;
-}
-
-/** Measures a clock: of a few tries the one with the shortest way counts. */
-async function readClock(db: Queryable): Promise<Clock> {
-  let best: Clock | undefined;
-  for (let sample = 0; sample < clockSamples; sample += 1) {
-    const before = performance.timeOrigin + performance.now();
-    const [row] = await db.query<{ now: Moment }>(clockStatement);
-    const after = performance.timeOrigin + performance.now();
-    const now = row?.now ?? before;
-    const uncertaintyMs = (after - before) / 2;
-    if (best === undefined || uncertaintyMs < best.uncertaintyMs) {
-      best = { aheadMs: now - (before + after) / 2, uncertaintyMs, now };
-    }
-  }
-  return best as Clock;
 }
 
 /** How the places stand where messages wait, as far as their databases say. */

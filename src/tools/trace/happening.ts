@@ -1,6 +1,7 @@
 import type { DatabaseName } from '../../platform/config.ts';
+import type { Moment } from '../common-clock.ts';
 import type { TraceStep } from './trace-document.ts';
-import type { JobFacts, Moment } from './trace-facts.ts';
+import type { JobFacts } from './trace-facts.ts';
 
 /** Something that happened, with its moment by the database that recorded it. */
 export interface Happening extends Omit<TraceStep, 'at' | 'ms'> {

@@ -1,6 +1,8 @@
 import type { Queue } from '../../messaging/messages.ts';
 import type { Queryable } from '../../platform/database.ts';
-import { type JobFacts, lookedMax, type Moment } from './trace-facts.ts';
+import { isUuid } from '../../platform/field-schemas.ts';
+import type { Moment } from '../common-clock.ts';
+import { type JobFacts, lookedFirst, lookedMax } from './trace-facts.ts';
 import { jobsByIdStatement, jobsFromStatement } from './trace-statements.ts';
 
 interface JobRow {
@@ -31,17 +33,31 @@ export class JobLook {
     this.#orderId = orderId;
   }
 
-  /** Looks at jobs by id. */
-  async byId(queue: Queue, ids: string[]): Promise<void> {
-    this.#add(await this.#db.query<JobRow>(jobsByIdStatement, [queue, this.#orderId, ids]));
+  /** Looks at jobs by id; what is no id of a job is none of ours. */
+  async byId(queue: Queue, ids: readonly (string | null)[]): Promise<void> {
+    const wanted = ids.filter((id) => id !== null && isUuid(id));
+    if (wanted.length === 0) return;
+    this.#add(await this.#db.query<JobRow>(jobsByIdStatement, [queue, this.#orderId, wanted]));
   }
 
-  /** Looks through the first jobs created from a moment on, by the broker's clock. */
-  async from(queue: Queue, moment: Moment): Promise<void> {
-    const values = [queue, this.#orderId, moment, contained(this.#orderId)];
-    const rows = await this.#db.query<JobRow>(jobsFromStatement, values);
-    if ((rows.at(-1)?.looked ?? 0) >= lookedMax) this.more = true;
-    this.#add(rows);
+  /**
+   * Looks through the first jobs created from a moment on, by the broker's clock: not at all when those
+   * found before are enough, a few at first, many when those were not enough.
+   */
+  async from(queue: Queue, moment: Moment, isEnough: (jobs: JobFacts[]) => boolean): Promise<void> {
+    for (const limit of [lookedFirst, lookedMax]) {
+      if (queue === 'payment-requests' && isEnough(this.jobs(queue))) return;
+      const values = [queue, this.#orderId, moment, contained(this.#orderId), limit];
+      const rows = await this.#db.query<JobRow>(jobsFromStatement, values);
+      this.#add(rows);
+      const cutShort = (rows.at(-1)?.looked ?? 0) >= limit;
+      if (!cutShort) return;
+      if (isEnough(this.jobs(queue)) || limit === lookedMax) {
+        // The inbox counts requests; of results nobody says how many there are.
+        if (queue === 'payment-results' || !isEnough(this.jobs(queue))) this.more = true;
+        return;
+      }
+    }
   }
 
   #add(rows: readonly JobRow[]): void {

@@ -1,10 +1,11 @@
 import type { DatabaseName } from '../../platform/config.ts';
 import { formatAmount } from '../../platform/money.ts';
-import { CommonClock, toIso } from './common-clock.ts';
+import type { Moment } from '../common-clock.ts';
+import { CommonClock, toIso } from '../common-clock.ts';
 import { type Happening, published } from './happening.ts';
 import { firstPublications, sideSteps } from './side-steps.ts';
 import type { TraceStep } from './trace-document.ts';
-import type { DecisionFacts, Facts, Moment } from './trace-facts.ts';
+import type { DecisionFacts, Facts } from './trace-facts.ts';
 
 /**
  * The way of an order, made of what the databases know. Pure. The six steps come in their order, what else

@@ -1,14 +1,7 @@
 import { messageId } from '../../messaging/messages.ts';
 import type { Queryable } from '../../platform/database.ts';
-import type {
-  Holder,
-  LockWait,
-  Moment,
-  OrderFacts,
-  OrdersSide,
-  OutboxFacts,
-  PaymentsSide,
-} from './trace-facts.ts';
+import type { Moment } from '../common-clock.ts';
+import type { Holder, LockWait, OrderFacts, OrdersSide, OutboxFacts, PaymentsSide } from './trace-facts.ts';
 import * as sql from './trace-statements.ts';
 
 /** Reads what the orders database knows about an order. */

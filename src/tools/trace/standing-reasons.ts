@@ -1,4 +1,4 @@
-import { toIso } from './common-clock.ts';
+import { toIso } from '../common-clock.ts';
 import type { Place, Reason } from './trace-document.ts';
 import type { Facts, Holder, InstanceFacts, JobFacts } from './trace-facts.ts';
 

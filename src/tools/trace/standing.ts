@@ -1,4 +1,5 @@
-import { toIso } from './common-clock.ts';
+import type { Moment } from '../common-clock.ts';
+import { toIso } from '../common-clock.ts';
 import {
   awayReasons,
   backlogReasons,
@@ -8,7 +9,7 @@ import {
   waitReasons,
 } from './standing-reasons.ts';
 import type { Place, Reason, Standing } from './trace-document.ts';
-import type { Facts, JobFacts, LetterFacts, Moment, OutboxFacts } from './trace-facts.ts';
+import type { Facts, JobFacts, LetterFacts, OutboxFacts } from './trace-facts.ts';
 
 /** When the sweep requests an order's payment again: after this, doubled with each request, up to that. */
 const sweepSeconds = 30;

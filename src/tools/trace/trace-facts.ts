@@ -1,5 +1,6 @@
 import type { Queue } from '../../messaging/messages.ts';
 import type { DatabaseName } from '../../platform/config.ts';
+import type { Clock, Moment } from '../common-clock.ts';
 import type { QueueView } from '../queues.ts';
 
 /**
@@ -9,19 +10,8 @@ import type { QueueView } from '../queues.ts';
 
 /** Jobs looked through in one window of a queue. Each carries up to 100 messages, a third of a millisecond to open. */
 export const lookedMax = 1_000;
-
-/** Milliseconds since 1970 by the clock of the database it comes from, microseconds as a fraction. */
-export type Moment = number;
-
-/** How the clock of a database stands, measured against this machine's. */
-export interface Clock {
-  /** How far it is ahead of this machine's, in milliseconds. */
-  aheadMs: number;
-  /** How wrong that may be: half the time of the measurement's round trip. */
-  uncertaintyMs: number;
-  /** Its time when the facts were read. */
-  now: Moment;
-}
+/** Enough in most cases: an order's job is among the next. */
+export const lookedFirst = 200;
 
 /** A database session that holds a row. */
 export interface Holder {

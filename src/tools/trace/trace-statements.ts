@@ -1,5 +1,4 @@
 import type { Statement } from '../../platform/database.ts';
-import { lookedMax } from './trace-facts.ts';
 
 /**
  * All SQL of a trace. Each statement reads by a primary key, or a window of an index that is bounded in
@@ -9,7 +8,7 @@ import { lookedMax } from './trace-facts.ts';
 /** Rows at the head of an outbox whose messages are looked into; further on only those written at the right moments. */
 const outboxRowsMax = 20_000;
 /** Rows that are counted ahead of one that waits. */
-const aheadMax = 500_000;
+const aheadMax = 100_000;
 /** Dead letters looked through: one message each. */
 const lettersMax = 5_000;
 
@@ -29,12 +28,6 @@ const holderOf = (row: string) => `
 const isNear = (column: string, moment: string) => `
   ${column} between to_timestamp(${moment}::float8 / 1000) - interval '5 microseconds'
                 and to_timestamp(${moment}::float8 / 1000) + interval '5 microseconds'`;
-
-/** The clock of a database. */
-export const clockStatement: Statement = {
-  name: 'trace_clock',
-  text: `select ${ms('clock_timestamp()')} as now`,
-};
 
 /** The order. $1 its id. */
 export const orderStatement: Statement = {
@@ -126,8 +119,7 @@ export const jobsByIdStatement: Statement = {
 };
 
 /**
- * The jobs of a queue that carry a message about the order, among the first `lookedMax` created from a moment
- * on, by creation (pg-boss's index i15). `looked` says how many those were. $1 the queue, $2 the order's
+ * The jobs of a queue that carry a message about the order, among the first $5 created from a moment on, by creation (pg-boss's index i15). `looked` says how many those were. $1 the queue, $2 the order's
  * id, $3 the moment, $4 what such jobs contain, as a batch and as a message alone.
  */
 export const jobsFromStatement: Statement = {
@@ -135,7 +127,7 @@ export const jobsFromStatement: Statement = {
   text: `
     with looked as materialized (
       select *, data @> any($4::jsonb[]) as found from broker.job
-       where name = $1 and created_on >= to_timestamp($3::float8 / 1000) order by created_on limit ${lookedMax}
+       where name = $1 and created_on >= to_timestamp($3::float8 / 1000) order by created_on limit $5
     )
     select ${jobColumns}, (select count(*)::int from looked) as looked
       from looked where found

@@ -1,8 +1,27 @@
-import { type DatabaseName, databaseNames } from '../../platform/config.ts';
-import type { Clock, Moment } from './trace-facts.ts';
+import { type DatabaseName, databaseNames } from '../platform/config.ts';
+import type { Queryable, Statement } from '../platform/database.ts';
+
+/** Milliseconds since 1970 by the clock of the database it comes from, microseconds as a fraction. */
+export type Moment = number;
+
+/** How the clock of a database stands, measured against this machine's. */
+export interface Clock {
+  /** How far it is ahead of this machine's, in milliseconds. */
+  aheadMs: number;
+  /** How wrong that may be: half the time of the measurement's round trip. */
+  uncertaintyMs: number;
+  /** Its time when the facts were read. */
+  now: Moment;
+}
 
 /** Differences below this are no matter of clocks: a measurement is hardly better. */
 const slackMs = 2;
+/** Of a few measurements of a clock the best counts. */
+const clockSamples = 3;
+const clockStatement: Statement = {
+  name: 'tools_clock',
+  text: `select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`,
+};
 /** Differences that matter to nobody but to this page are not told. */
 const toldMs = 5;
 
@@ -68,4 +87,20 @@ function describeMs(ms: number): string {
 /** A moment as JSON has it. */
 export function toIso(moment: Moment): string {
   return new Date(moment).toISOString();
+}
+
+/** Measures a clock: of a few tries the one with the shortest way counts. */
+export async function readClock(db: Queryable): Promise<Clock> {
+  let best: Clock | undefined;
+  for (let sample = 0; sample < clockSamples; sample += 1) {
+    const before = performance.timeOrigin + performance.now();
+    const [row] = await db.query<{ now: Moment }>(clockStatement);
+    const after = performance.timeOrigin + performance.now();
+    const now = row?.now ?? before;
+    const uncertaintyMs = (after - before) / 2;
+    if (best === undefined || uncertaintyMs < best.uncertaintyMs) {
+      best = { aheadMs: now - (before + after) / 2, uncertaintyMs, now };
+    }
+  }
+  return best as Clock;
 }
