@@ -28,8 +28,9 @@ export class SteppedQueues {
     else await this.#services.settle(deliveries);
     await this.#databases.sql(
       'broker',
-      `update broker.job set state = 'completed', completed_on = clock_timestamp() where id = any($1)`,
-      [jobs.map(({ id }) => id)],
+      `update broker.job set state = 'completed', completed_on = clock_timestamp()
+        where name = $1 and id = any($2)`,
+      [queue, jobs.map(({ id }) => id)],
     );
   }
 

@@ -20,8 +20,7 @@ export interface LifeRow {
 }
 
 const at = (moment: number) => new Date(moment).toISOString();
-const many = (count: number, one: string, several: string) =>
-  count === 1 ? `a ${one}` : `${count} ${several}`;
+const many = (count: number, one: string, several: string) => (count === 1 ? one : `${count} ${several}`);
 
 /** What the queues say. Pure. */
 export function queueEvents(rows: readonly EventRow[]): TopEvent[] {
@@ -29,10 +28,10 @@ export function queueEvents(rows: readonly EventRow[]): TopEvent[] {
     at: at(moment),
     event,
     detail: {
-      'dead-letter': `${many(count, 'message', 'messages')} of ${queue} refused: ${detail}`,
-      redriven: `${many(count, 'dead letter', 'dead letters')} redriven to ${queue}`,
-      discarded: `${many(count, 'dead letter', 'dead letters')} of ${queue} discarded`,
-      retry: `${many(count, 'job', 'jobs')} of ${queue} failed and will be tried again${detail === '' ? '' : `: ${detail}`}`,
+      'dead-letter': `${many(count, 'a message', 'messages')} of ${queue} refused: ${detail}`,
+      redriven: `${many(count, 'a dead letter', 'dead letters')} redriven to ${queue}`,
+      discarded: `${many(count, 'a dead letter', 'dead letters')} of ${queue} discarded`,
+      retry: `${many(count, 'a job', 'jobs')} of ${queue} failed and will be tried again${detail === '' ? '' : `: ${detail}`}`,
     }[event],
   }));
 }
@@ -40,7 +39,7 @@ export function queueEvents(rows: readonly EventRow[]): TopEvent[] {
 /** What the sweep says. Pure. */
 export function sweepEvents(row: { count: number; at: number | null } | undefined): TopEvent[] {
   if (row === undefined || row.at === null || row.count === 0) return [];
-  const detail = `the sweep requested the payment of ${many(row.count, 'order', 'orders')} again`;
+  const detail = `the sweep requested the payment of ${many(row.count, 'an order', 'orders')} again`;
   return [{ at: at(row.at), event: 'sweep', detail }];
 }
 

@@ -47,7 +47,9 @@ async function lookForRequests(look: JobLook, facts: Facts, begin: Moment | unde
       : jobs.reduce((sum, { copies }) => sum + copies, 0) >= inbox.deliveries;
   if (begin !== undefined) await look.from(queue, begin, isEnough);
   if (order === undefined || order.requestCount === 1) return;
-  await look.from(queue, asOfBroker(facts, order.requestedAt, 'orders'), isEnough);
+  const requestedAt = asOfBroker(facts, order.requestedAt, 'orders');
+  const isLastFound = (jobs: JobFacts[]) => jobs.some(({ createdAt }) => createdAt >= requestedAt);
+  await look.from(queue, requestedAt, inbox === undefined ? isLastFound : isEnough);
 }
 
 /** Nobody names the job of a result: it was created when the order was decided, or answered again. */

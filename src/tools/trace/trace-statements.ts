@@ -119,8 +119,9 @@ export const jobsByIdStatement: Statement = {
 };
 
 /**
- * The jobs of a queue that carry a message about the order, among the first $5 created from a moment on, by creation (pg-boss's index i15). `looked` says how many those were. $1 the queue, $2 the order's
- * id, $3 the moment, $4 what such jobs contain, as a batch and as a message alone.
+ * The jobs of a queue that carry a message about the order, among the first created from a moment on (by
+ * pg-boss's index i15). `looked` says how many those were. $1 the queue, $2 the order's id, $3 the moment,
+ * $4 what such jobs contain, as a batch and as a message alone, $5 how many are looked through.
  */
 export const jobsFromStatement: Statement = {
   name: 'trace_jobs_from',
