@@ -16,6 +16,8 @@ const narrowColumns = 72;
 /** What the columns before the last take. */
 const leadColumns = 52;
 const detailColumnsMin = 20;
+/** What stands before an order's id. */
+const idLeadColumns = 'Created  '.length;
 
 /** The way of an order for people: the order, a table of what happened, and where it stands. */
 export function formatTrace(document: TraceDocument, page: PageSettings): string {
@@ -26,22 +28,23 @@ export function formatTrace(document: TraceDocument, page: PageSettings): string
   return parts.join('\n\n');
 }
 
-/** Which order it is, and what came of it. */
+/** Which order it is, and what came of it. Where the id has no room beside its name, it has a line of its own. */
 export function formatTraceHead(
   { order, order_id, total_ms }: TraceDocument,
-  { paint }: PageSettings,
+  { paint, columns }: PageSettings,
 ): string {
-  if (order === null) return formatFields([['Order', visible(order_id)]], paint);
+  const id = visible(order_id);
+  const isCramped = columns !== undefined && columns < id.length + idLeadColumns;
+  const [first, rest] = isCramped ? [`${id}\n`, []] : ['', [['Order', id] as const]];
+  if (order === null) return isCramped ? id : formatFields(rest, paint);
   const status = order.reason === null ? order.status : `${order.status} (${order.reason})`;
   const took = total_ms === null ? '' : ` after ${formatMs(total_ms)}`;
-  return formatFields(
-    [
-      ['Order', visible(order_id)],
-      ['Status', `${paintStatus(paint, order.status, visible(status))}${took}`],
-      ['Created', formatLocalTime(order.created_at)],
-    ],
-    paint,
-  );
+  const fields = [
+    ...rest,
+    ['Status', `${paintStatus(paint, order.status, visible(status))}${took}`] as const,
+    ['Created', formatLocalTime(order.created_at)] as const,
+  ];
+  return first + formatFields(fields, paint);
 }
 
 /** What happened, a row each; what does not fit beside goes on below. */
