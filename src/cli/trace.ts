@@ -5,6 +5,8 @@ import type { Terminal } from './terminal/terminal.ts';
 
 /** Pause between two looks of `--follow`. */
 const followMs = 250;
+/** The same while no database is there. */
+const awayMs = 2_000;
 
 /** `tillbox trace ID`: the whole way of an order. */
 export function addTrace(program: TillboxCommand): void {
@@ -74,14 +76,21 @@ async function judge({ order, order_id, away }: TraceDocument): Promise<void> {
 /** Looks again and again until the order is final, Ctrl-C, or nobody reads any more. */
 async function follow(tracer: Tracer, orderId: string, terminal: Terminal): Promise<void> {
   const { pause } = await import('../platform/lifecycle.ts');
+  const { CodedError } = await import('../platform/errors.ts');
   const { FollowedTrace } = await import('./terminal/followed-trace.ts');
   const { ExitWith } = await import('./report-error.ts');
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
   const ended = AbortSignal.any([interrupted.signal, terminal.closed]);
   const followed = new FollowedTrace(terminal);
-  while (!ended.aborted) {
-    const document = await tracer.trace(orderId);
+  for (let looks = 1; !ended.aborted; looks += 1) {
+    const document = await tracer.trace(orderId).catch((error: unknown) => {
+      // Databases that go away meanwhile are waited for.
+      if (looks === 1 || !(error instanceof CodedError) || error.exitCode !== 7) throw error;
+      terminal.note(error.message);
+      return pause(awayMs, ended);
+    });
+    if (document === undefined) continue;
     const news = followed.news(document);
     if (news !== undefined) terminal.streamed(document, () => news);
     if (document.final) return;

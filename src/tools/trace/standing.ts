@@ -42,7 +42,7 @@ export function standingOf(facts: Facts): Standing | null {
     ...waitReasons(facts, service),
     ...backlogReasons(facts, due.place),
   ];
-  const now = nowOf(facts, due.database);
+  const now = facts.clocks[due.database]?.now;
   return {
     next_step: stepNames[due.number],
     number: due.number,
@@ -55,11 +55,6 @@ export function standingOf(facts: Facts): Standing | null {
     reasons,
     commands: [...new Set([...commandsFor(facts, reasons, service), ...due.commands])],
   };
-}
-
-/** When the facts were read, by the clock of a database. */
-function nowOf(facts: Facts, database: Due['database']): Moment | undefined {
-  return facts.clocks[database]?.now;
 }
 
 function dueStep(facts: Facts): Due {
