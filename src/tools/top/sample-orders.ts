@@ -38,10 +38,11 @@ export async function addDecided(payments: Queryable, sample: Sample): Promise<M
     order_id: string;
     job_id: string;
     received_at: number;
-    decided_at: number;
+    decided_at: number | null;
   }>(decidedStatement, [ids]);
   for (const { order_id, job_id, received_at, decided_at } of rows) {
-    Object.assign(sample.get(order_id) ?? {}, { receivedAt: received_at, decidedAt: decided_at });
+    const decided = decided_at === null ? {} : { decidedAt: decided_at };
+    Object.assign(sample.get(order_id) ?? {}, { receivedAt: received_at, ...decided });
     if (isUuid(job_id)) jobs.set(job_id, [...(jobs.get(job_id) ?? []), order_id]);
   }
   return jobs;

@@ -67,14 +67,14 @@ export const deliveredStatement: Statement = {
      order by completed_on desc limit ${sampledJobsMax}`,
 };
 
+// A look-up for each order, never a join: that would be planned as a scan of all decisions ever made.
 /** What payments knows of orders; $1 the ids of their requests' messages. */
 export const decidedStatement: Statement = {
   name: 'top_decided',
   text: `
-    select inbox.order_id, inbox.job_id, ${ms('inbox.received_at')} as received_at,
-           ${ms('decisions.decided_at')} as decided_at
-      from payments.inbox join payments.decisions using (order_id)
-     where inbox.message_id = any($1::uuid[])`,
+    select order_id, job_id, ${ms('received_at')} as received_at,
+           (select ${ms('decided_at')} from payments.decisions where decisions.order_id = inbox.order_id) as decided_at
+      from payments.inbox where message_id = any($1::uuid[])`,
 };
 
 /** When jobs of the queue of requests were created; $1 their ids. */
