@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Top } from '../../../src/tools/top/top.ts';
 import type { Health, TopDocument } from '../../../src/tools/top/top-document.ts';
 import { useDatabases } from '../../support/databases.ts';
+import { eventually } from '../../support/eventually.ts';
 import { StepByStep } from '../../support/step-by-step.ts';
 import { SteppedQueues } from '../../support/stepped-queues.ts';
 import { silentLog } from '../../support/test-server.ts';
@@ -141,8 +142,11 @@ describe('tools: top', () => {
   });
 
   it('does not wait for daemons that do not answer', async () => {
-    const document = await open(databases.adminUrls, () => new Promise(() => {})).measure();
-    expect(document.health).to.equal(null);
-    expect(document.queues).to.have.length(7);
+    const top = open(databases.adminUrls, () => new Promise(() => {}));
+    await eventually(async () => {
+      const document = await top.measure();
+      expect(document.health).to.equal(null);
+      expect(document.queues).to.have.length(7);
+    });
   });
 });
