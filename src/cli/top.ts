@@ -96,8 +96,7 @@ async function printLines({ top, intervalMs, count, terminal, interrupted }: Wat
   const { visibleJson } = await import('./terminal/terminal-text.ts');
   const ended = AbortSignal.any([interrupted.signal, terminal.closed]);
   await everyInterval({ intervalMs, count, ended }, async (number) => {
-    const document = await top.measure();
-    if (number === 1) await refuseNothing(document);
+    const document = await (number === 1 ? measureFirst(top) : top.measure());
     terminal.streamed(document, () => visibleJson(document));
   });
 }
@@ -117,8 +116,7 @@ async function showScreen({ top, intervalMs, count, terminal, interrupted }: Wat
   const screen = new FullScreen({ keys, resized: draw });
   const ended = AbortSignal.any([quit.signal, interrupted.signal, terminal.closed]);
   // The first measurement is made before: what is wrong with it belongs on the screen that was there.
-  let document: TopDocument | undefined = await top.measure();
-  await refuseNothing(document);
+  let document: TopDocument | undefined = await measureFirst(top);
   screen.open();
   try {
     await everyInterval({ intervalMs, count, ended }, async () => {
@@ -164,12 +162,20 @@ async function untilEnded(work: Promise<void>, ended: AbortSignal): Promise<void
   }
 }
 
-/** With no database at all there is nothing to watch, unless one was there before. */
-async function refuseNothing({ away, queues }: TopDocument): Promise<void> {
+/**
+ * The first measurement, tried twice: a busy machine may answer late.
+ * @throws CodedError `unavailable` when no database is there, so that there is nothing to watch
+ */
+async function measureFirst(top: Top): Promise<TopDocument> {
   const { CodedError } = await import('../platform/errors.ts');
-  if (queues.length > 0) return;
-  const messages = [...new Set(away.map(({ message }) => message))].join('; ');
-  throw new CodedError('unavailable', `No database could be read: ${messages}. See: tillbox status`);
+  for (let attempt = 1; ; attempt += 1) {
+    const document = await top.measure();
+    if (document.queues.length > 0) return document;
+    if (attempt === 2) {
+      const messages = [...new Set(document.away.map(({ message }) => message))].join('; ');
+      throw new CodedError('unavailable', `No database could be read: ${messages}. See: tillbox status`);
+    }
+  }
 }
 
 async function askHealth(

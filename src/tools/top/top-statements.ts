@@ -45,8 +45,8 @@ export const sweptStatement: Statement = {
   text: `
     select count(*)::int as count, ${ms('max(requested_at)')} as at
       from (
-        select requested_at, request_count from orders.orders
-         where status = 'NEW' and ${isBetween('requested_at')}
+        select requested_at, request_count from orders.waiting
+         where ${isBetween('requested_at')}
          order by requested_at desc limit ${eventsMax}
       ) as requested
      where request_count > 1`,

@@ -11,10 +11,10 @@ export async function readOrders(db: Queryable, orderId: string): Promise<Orders
     amount: bigint;
     status: OrderFacts['status'];
     reason: string | null;
-    request_count: number;
+    request_count: number | null;
     created_at: Moment;
     settled_at: Moment | null;
-    requested_at: Moment;
+    requested_at: Moment | null;
   }>(sql.orderStatement, [orderId]);
   if (row === undefined) return { order: null, outbox: null, waits: [] };
   const order = {
@@ -24,8 +24,8 @@ export async function readOrders(db: Queryable, orderId: string): Promise<Orders
     reason: row.reason,
     createdAt: row.created_at,
     settledAt: row.settled_at,
-    requestedAt: row.requested_at,
-    requestCount: row.request_count,
+    requestedAt: row.requested_at ?? row.created_at,
+    requestCount: row.request_count ?? 1,
   };
   if (order.status !== 'NEW') return { order, outbox: null, waits: [] };
   return {

@@ -180,7 +180,8 @@ function lastLetter({ broker }: Facts, queue: LetterFacts['queue']): LetterFacts
 }
 
 function aheadWords(ahead: number): string {
-  return ahead === 0 ? ', next in turn' : `, behind ${ahead} others`;
+  if (ahead === 0) return ', next in turn';
+  return ahead === 1 ? ', behind one other' : `, behind ${ahead} others`;
 }
 
 /** What to type, by what is wrong. */

@@ -29,15 +29,15 @@ export interface OrderFacts {
   reason: string | null;
   createdAt: Moment;
   settledAt: Moment | null;
-  /** When its payment was last requested, and how often it was. */
+  /** When its payment was last requested, and how often it was; of one that is final, the first time. */
   requestedAt: Moment;
   requestCount: number;
 }
 
-/** A row of an outbox that is about the order: it waits to be published. */
+/** A row of an outbox with a message about the order: it waits to be published. */
 export interface OutboxFacts {
   createdAt: Moment;
-  /** Rows that were written before it and wait too. */
+  /** Messages that were written before it and wait too. */
   ahead: number;
   holder: Holder | null;
 }

@@ -33,13 +33,14 @@ const isNear = (column: string, moment: string) => `
 export const orderStatement: Statement = {
   name: 'trace_order',
   text: `
-    select user_id, amount, status, reason, request_count, ${ms('created_at')} as created_at,
-           ${ms('settled_at')} as settled_at, ${ms('requested_at')} as requested_at
-      from orders.orders where id = $1`,
+    select user_id, amount, status, reason, waiting.request_count, ${ms('created_at')} as created_at,
+           ${ms('settled_at')} as settled_at, ${ms('waiting.requested_at')} as requested_at
+      from orders.orders left join orders.waiting on waiting.order_id = orders.id
+     where orders.id = $1`,
 };
 
 /**
- * The oldest row of an outbox about the order. $1 its id, $2 and $3 moments at which it may have been
+ * The oldest row of an outbox with a message about the order; what is ahead are messages. $1 its id, $2 and $3 moments at which it may have been
  * written: an outbox row has the time of its transaction, as has what it is about.
  */
 export function outboxStatement(schema: 'orders' | 'payments'): Statement {
@@ -48,13 +49,16 @@ export function outboxStatement(schema: 'orders' | 'payments'): Statement {
     name: `trace_${schema}_outbox`,
     text: `
       select ${ms('waiting.created_at')} as created_at, ${holderOf('waiting')} as holder,
-             (select count(*)::int from (select from ${outbox} before where before.seq < waiting.seq
-                                          limit ${aheadMax}) as counted) as ahead
+             (select coalesce(sum(message_count), 0)::int
+                from (select message_count from ${outbox} before where before.seq < waiting.seq
+                       limit ${aheadMax}) as counted) as ahead
         from (
           select seq, created_at, xmax from ${outbox}
            where (seq < (select min(seq) + ${outboxRowsMax} from ${outbox})
                   or ${isNear('created_at', '$2')} or ${isNear('created_at', '$3')})
-             and dead_letter is null and message ->> 'subject' = $1::text
+             -- The text first: most rows are not about the order, and need not be parsed.
+             and dead_letter is null and strpos(messages::text, $1::text) > 0
+             and exists (select from json_array_elements(messages) as message where message ->> 'subject' = $1::text)
            order by seq limit 1
         ) as waiting`,
   };

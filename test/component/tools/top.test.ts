@@ -94,7 +94,7 @@ describe('tools: top', () => {
     const [id] = await services.create('alice', 5n);
     await databases.sql(
       'orders',
-      `update orders.orders set requested_at = now() - interval '2 seconds', request_count = 2 where id = $1`,
+      `update orders.waiting set requested_at = now() - interval '2 seconds', request_count = 2 where order_id = $1`,
       [id],
     );
     await age();

@@ -199,7 +199,7 @@ describe('tools: trace', () => {
     try {
       const { standing } = await tracer.trace(id);
       expect(standing?.reasons.map(({ reason }) => reason)).to.include('row-held');
-      expect((await tracer.trace(later.id)).standing?.detail).to.contain('behind 1 others');
+      expect((await tracer.trace(later.id)).standing?.detail).to.contain('behind one other');
     } finally {
       await release();
     }
