@@ -18,7 +18,9 @@ import { addServe } from './serve.ts';
 import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
 import { ignoreClosedPipe } from './terminal/terminal.ts';
+import { addTop } from './top.ts';
 import { addTopup } from './topup.ts';
+import { addTrace } from './trace.ts';
 import { addUp } from './up.ts';
 
 export type { TillboxCommand as Program } from './command.ts';
@@ -38,9 +40,11 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addOrders,
   addOrder,
   addLoad,
+  addTrace,
   addAudit,
   addChaos,
   addQueues,
+  addTop,
   addDeadLetters,
   addHelp,
 ];

@@ -48,9 +48,36 @@ const places: readonly { name: string; kind: QueueView['kind'] }[] = [
   { name: 'payment-results', kind: 'queue' },
   ...deadLetterQueues.map(({ name }) => ({ name, kind: 'dead-letters' as const })),
 ];
-const queuesStatement = brokerStatement(
-  places.filter(({ kind }) => kind === 'queue' || kind === 'dead-letters').map(({ name }) => name),
-);
+
+/** What measures the places in each database: for `queueViews`. */
+export const queueStatements = {
+  orders: ordersStatement,
+  payments: paymentsStatement,
+  broker: brokerStatement(
+    places.filter(({ kind }) => kind === 'queue' || kind === 'dead-letters').map(({ name }) => name),
+  ),
+};
+
+/**
+ * The places that were measured, in the order a message takes; what was not measured is missing.
+ * @param stored rows of the orders' and the payments' statement @param kept rows of the broker's
+ */
+export function queueViews(stored: readonly StoredDepth[], kept: readonly QueueDepth[]): QueueView[] {
+  const storedByName = new Map(stored.map((row) => [row.name, row]));
+  const keptByName = new Map(kept.map((row) => [row.name, row]));
+  return places.flatMap(({ name, kind }) => {
+    const storedRow = storedByName.get(name);
+    if (storedRow !== undefined) return [storedView(storedRow, kind)];
+    const row = keptByName.get(name);
+    return row === undefined ? [] : [queueView(row, kind)];
+  });
+}
+
+/** Dead letters nobody has dealt with, of all places together. */
+export function waitingDeadLetters(queues: readonly QueueView[]): number {
+  const letters = queues.filter(({ kind }) => kind === 'dead-letters');
+  return letters.reduce((sum, { depth }) => sum + depth, 0);
+}
 
 /** Measures queues, read-only: one short statement in each database, bounded however long a queue is. */
 export class Queues {
@@ -70,23 +97,15 @@ export class Queues {
   /** One measurement. */
   async measure(): Promise<QueuesDocument> {
     const [orders, payments, broker] = await Promise.all([
-      this.#orders.query<StoredDepth>(ordersStatement),
-      this.#payments.query<StoredDepth>(paymentsStatement),
-      this.#broker.query<QueueDepth>(queuesStatement),
+      this.#orders.query<StoredDepth>(queueStatements.orders),
+      this.#payments.query<StoredDepth>(queueStatements.payments),
+      this.#broker.query<QueueDepth>(queueStatements.broker),
     ]);
-    const stored = new Map([...orders, ...payments].map((row) => [row.name, row]));
-    const kept = new Map(broker.map((row) => [row.name, row]));
-    const queues = places.flatMap(({ name, kind }) => {
-      const storedRow = stored.get(name);
-      if (storedRow !== undefined) return [storedView(storedRow, kind)];
-      const row = kept.get(name);
-      return row === undefined ? [] : [queueView(row, kind)];
-    });
-    const deadLetters = queues.filter(({ kind }) => kind === 'dead-letters');
+    const queues = queueViews([...orders, ...payments], broker);
     return {
       at: broker[0]?.at.toISOString() ?? '',
       queues,
-      dead_letters: deadLetters.reduce((sum, { depth }) => sum + depth, 0),
+      dead_letters: waitingDeadLetters(queues),
     };
   }
 

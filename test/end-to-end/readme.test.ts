@@ -40,12 +40,15 @@ function recorded(session: string): { command: string; output: string }[] {
   });
 }
 
+const uuid = /[0-9a-f]{8}-[0-9a-f-]{27}/g;
+
 /** What differs between two runs of the same thing, by its kind. */
 function withoutAccidents(text: string): string {
   return text
-    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '<id>')
+    .replaceAll(uuid, '<id>')
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, '<time>')
-    .replaceAll(/\d+ ms/g, '<ms>')
+    .replaceAll(/\d\d:\d\d:\d\d\.\d{3} +(\d+\.\d)?/g, '<time> <ms>')
+    .replaceAll(/\d+(\.\d)? (ms|s)\b/g, '<ms>')
     .replaceAll(/process \d+/g, 'process <pid>')
     .replaceAll(/127\.0\.0\.1:\d+/g, '<address>')
     .replaceAll(/\S+\/logs\/up\.log/g, '<log>')
@@ -97,6 +100,13 @@ describe('README', () => {
     await replay(steps);
   });
 
+  it('records the way of an order', async function () {
+    this.timeout(60_000);
+    const steps = recorded(blocks('console')[2] ?? '');
+    expect(steps.map(({ command }) => command).join()).to.match(/tillbox trace [0-9a-f-]{36}/);
+    await replay(steps);
+  });
+
   it('shows a chaos run that passes', async function () {
     this.timeout(120_000);
     // The first of the two; the other takes ten minutes.
@@ -115,9 +125,15 @@ describe('README', () => {
     steps: readonly { command: string; output: string }[],
     before: (command: string) => Promise<void> = async () => {},
   ): Promise<void> {
+    // The record's ids are not those of this run.
+    const ids = new Map<string, string>();
     for (const { command, output } of steps) {
       await before(command);
-      expect(withoutAccidents(await run(command, embedded)), command).to.equal(withoutAccidents(output));
+      const now = command.replaceAll(uuid, (id) => ids.get(id) ?? id);
+      const printed = await run(now, embedded);
+      const found = printed.match(uuid) ?? [];
+      for (const [index, id] of (output.match(uuid) ?? []).entries()) ids.set(id, found[index] ?? id);
+      expect(withoutAccidents(printed), command).to.equal(withoutAccidents(output));
     }
   }
 
