@@ -7,6 +7,7 @@ import { TillboxCommand } from './command.ts';
 import { addCreateAccount } from './create-account.ts';
 import { addCreateOrder } from './create-order.ts';
 import { addDeadLetters } from './dead-letters.ts';
+import { addDoctor } from './doctor.ts';
 import { addDown } from './down.ts';
 import { addHelp } from './help.ts';
 import { addLoad } from './load.ts';
@@ -46,6 +47,7 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addQueues,
   addTop,
   addDeadLetters,
+  addDoctor,
   addHelp,
 ];
 

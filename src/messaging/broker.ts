@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Job, PgBoss, type Queue as QueueSettings } from 'pg-boss';
+import { type Job, PgBoss, type Queue as QueueSettings, type SchemaDriftReport } from 'pg-boss';
 import {
   connectionOptions,
   Database,
@@ -16,6 +16,11 @@ import type { Queue } from './messages.ts';
  * whatever it carries. Claims are leases: a worker that dies gives its jobs back within seconds.
  */
 
+/** Connections of one service to the broker: of its workers, of their LISTEN, for publishing, of the supervision. */
+const workConnectionsMax = 2;
+const publishConnectionsMax = 1;
+const superviseConnectionsMax = 1;
+export const brokerConnectionsMax = workConnectionsMax + 1 + publishConnectionsMax + superviseConnectionsMax;
 /** Jobs fetched together, hence at most 2,000 messages handled in one transaction. */
 const jobsFetchedMax = 20;
 /** Polling is only the safety net for what NOTIFY does not announce: retries and expired leases. */
@@ -40,6 +45,30 @@ const complaintIntervalMs = 10_000;
 
 const schema = 'broker';
 const queues = ['payment-requests', 'payment-results'] as const satisfies Queue[];
+
+/** Every queue there is, each behind its dead-letter queue, with what makes it keep its promises. */
+const queueSettings: readonly (readonly [name: string, settings: Omit<QueueSettings, 'name'>])[] =
+  queues.flatMap((queue) => [
+    [
+      deadLetterQueueOf(queue),
+      { retryLimit: 0, retentionSeconds: tenYearsSeconds, deleteAfterSeconds: tenYearsSeconds },
+    ],
+    [
+      queue,
+      {
+        notify: true,
+        expireInSeconds: leaseSeconds,
+        // A fault that passes must never make a dead letter, however long it lasts.
+        retryLimit: 1_000_000,
+        retryDelay: 1,
+        retryBackoff: true,
+        retryDelayMax: 5,
+        retentionSeconds: tenYearsSeconds,
+        deleteAfterSeconds: completedKeptSeconds,
+        deadLetter: deadLetterQueueOf(queue),
+      },
+    ],
+  ]);
 
 /** What one job carries; a dead letter's job also says why. */
 export interface JobData {
@@ -85,7 +114,7 @@ export class Broker {
     this.#boss = new PgBoss({
       // A claim or a completion that a crash of the server forgets only means that the job is delivered again.
       ...brokerConnection(withSettings(options.url, { synchronous_commit: 'off' }), options.name),
-      max: 2,
+      max: workConnectionsMax,
       useListenNotify: true,
       supervise: false,
       instanceName: options.name,
@@ -94,13 +123,13 @@ export class Broker {
     this.#publishing = new Database({
       url: options.url,
       name: `tillbox ${options.name} broker`,
-      connectionsMax: 1,
+      connectionsMax: publishConnectionsMax,
       log: options.log,
     });
     // In an instance of its own: a pass that waits on a worker's connection would stop all redelivery.
     this.#supervisor = new PgBoss({
       ...connection,
-      max: 1,
+      max: superviseConnectionsMax,
       query_timeout: superviseMsMax,
       statement_timeout: superviseMsMax - 1_000,
       supervise: true,
@@ -216,21 +245,22 @@ function brokerConnection(url: string, name: string) {
   return { ...connection, schema, migrate: false, createSchema: false, schedule: false };
 }
 
+const toolOptions = {
+  schema,
+  migrate: false,
+  createSchema: false,
+  schedule: false,
+  supervise: false,
+  registerInstance: false,
+};
+
 /** pg-boss's statements in transactions of ours: for tools that deal with jobs as they lie there. */
 export class StoredJobs {
   readonly #boss: PgBoss;
 
   /** @param database with the broker's role; the caller closes it */
   constructor(database: Queryable) {
-    this.#boss = new PgBoss({
-      db: through(database),
-      schema,
-      migrate: false,
-      createSchema: false,
-      schedule: false,
-      supervise: false,
-      registerInstance: false,
-    });
+    this.#boss = new PgBoss({ ...toolOptions, db: through(database) });
     this.#boss.on('error', () => {});
   }
 
@@ -300,25 +330,8 @@ export async function installBroker(url: string): Promise<void> {
   boss.on('error', () => {});
   await boss.start();
   try {
-    for (const queue of queues) {
-      await putQueue(boss, deadLetterQueueOf(queue), {
-        retryLimit: 0,
-        retentionSeconds: tenYearsSeconds,
-        deleteAfterSeconds: tenYearsSeconds,
-      });
-      await putQueue(boss, queue, {
-        notify: true,
-        expireInSeconds: leaseSeconds,
-        // A fault that passes must never make a dead letter, however long it lasts.
-        retryLimit: 1_000_000,
-        retryDelay: 1,
-        retryBackoff: true,
-        retryDelayMax: 5,
-        retentionSeconds: tenYearsSeconds,
-        deleteAfterSeconds: completedKeptSeconds,
-        deadLetter: deadLetterQueueOf(queue),
-      });
-    }
+    // The dead-letter queues come first: the others name them.
+    for (const [name, settings] of queueSettings) await putQueue(boss, name, settings);
   } finally {
     await boss.stop({ graceful: false });
   }
@@ -328,4 +341,66 @@ async function putQueue(boss: PgBoss, name: string, settings: Omit<QueueSettings
   await boss.createQueue(name, { ...settings, policy: 'standard', partition: true });
   // createQueue leaves the settings of a queue that exists as they are.
   await boss.updateQueue(name, settings);
+}
+
+/** How it stands with pg-boss's schema and the queues. */
+export interface BrokerExamination {
+  installed: boolean;
+  /** Version of its schema in the database. */
+  version: number | null;
+  /** What differs from the schema this version of pg-boss makes; empty when nothing does. */
+  drift: string[];
+  /** Settings of queues that are not those of `installBroker`, or queues that are missing. */
+  queues: string[];
+}
+
+/** Compares schema and queues with what `installBroker` makes. Reads only. Rejects while the broker is away. */
+export async function examineBroker(database: Queryable): Promise<BrokerExamination> {
+  const boss = new PgBoss({ ...toolOptions, db: through(database) });
+  boss.on('error', () => {});
+  if (!(await boss.isInstalled())) return { installed: false, version: null, drift: [], queues: [] };
+  const version = await boss.schemaVersion();
+  const drift = describeDrift(await boss.detectSchemaDrift());
+  // It refuses to start on a schema of another version.
+  const startFailure = await boss.start().then(
+    () => boss.stop({ graceful: false, close: false }),
+    (error: Error) => error,
+  );
+  if (startFailure instanceof Error) drift.unshift(startFailure.message);
+  try {
+    return { installed: true, version, drift, queues: await differingQueues(boss) };
+  } catch (error) {
+    if (drift.length === 0) throw error;
+    return { installed: true, version, drift, queues: [`they cannot be read (${(error as Error).message})`] };
+  }
+}
+
+async function differingQueues(boss: PgBoss): Promise<string[]> {
+  const queues: string[] = [];
+  for (const [name, wanted] of queueSettings) {
+    const queue = (await boss.getQueue(name)) as Record<string, unknown> | null;
+    if (queue === null) queues.push(`${name} is missing`);
+    for (const [setting, value] of Object.entries(queue === null ? {} : wanted)) {
+      if (queue?.[setting] !== value) queues.push(`${name} has ${setting} ${queue?.[setting]}, not ${value}`);
+    }
+  }
+  return queues;
+}
+
+function describeDrift(report: SchemaDriftReport): string[] {
+  const named = (rows: readonly { name: string }[], what: string) =>
+    rows.map(({ name }) => `${what} ${name}`);
+  const columns = report.columnDrift.map(({ table }) => `columns of ${table} differ`);
+  const constraints = report.constraintDrift.map(({ table }) => `constraints of ${table} differ`);
+  return [
+    ...report.missingTables.map((table) => `missing table ${table}`),
+    ...named(report.missing, 'missing index'),
+    ...named(report.invalid, 'invalid index'),
+    ...named(report.mismatched, 'changed index'),
+    ...named(report.missingFunctions, 'missing function'),
+    ...named(report.mismatchedFunctions, 'changed function'),
+    ...columns,
+    ...constraints,
+    ...(report.enumDrift === null ? [] : [`changed type ${report.enumDrift.name}`]),
+  ];
 }

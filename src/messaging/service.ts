@@ -11,7 +11,7 @@ import { Outbox } from './outbox.ts';
 import { OutboxRelay } from './outbox-relay.ts';
 
 /** Connections to a service's own database; the broker's come on top (see broker.ts). */
-const connectionsMax = 4;
+export const serviceConnectionsMax = 4;
 
 /** Where a service finds what it needs, each URL with the role it logs in with. */
 export interface ServiceSettings {
@@ -77,7 +77,7 @@ export class Service implements Daemon {
     const database = new Database({
       url: databaseUrl,
       name: `tillbox ${name}`,
-      connectionsMax,
+      connectionsMax: serviceConnectionsMax,
       settings: plansByIndex,
       log,
     });

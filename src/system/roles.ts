@@ -2,6 +2,7 @@ import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { connectionOptions } from '../platform/database.ts';
 import type { Logger } from '../platform/logging.ts';
+import { grantsFor } from './privileges.ts';
 
 /**
  * The roles tillbox logs in with. Each database has its own: a login for every duty, with the least
@@ -12,19 +13,6 @@ import type { Logger } from '../platform/logging.ts';
 /** Who logs in: the services, the broker, and a reader of everything. */
 export const duties = ['orders', 'payments', 'broker', 'auditor'] as const;
 export type Duty = (typeof duties)[number];
-
-/** Schemas each duty works in; none can touch another's. The broker owns its own. */
-const privileges: Record<'orders' | 'payments', string> = {
-  orders: `
-    grant select, insert on orders.orders to ROLE;
-    grant update (status, reason, settled_at, idempotency_key) on orders.orders to ROLE;
-    grant select, insert, update, delete on orders.waiting, orders.outbox to ROLE;`,
-  payments: `
-    grant select, insert on payments.accounts, payments.topups, payments.entries, payments.decisions to ROLE;
-    grant update (balance, entry_count, idempotency_key) on payments.accounts to ROLE;
-    grant update (idempotency_key) on payments.topups to ROLE;
-    grant select, insert, update, delete on payments.inbox, payments.outbox to ROLE;`,
-};
 
 /** A service's transaction has a few statements with limits of their own; all together they may take so long. */
 const transactionMsMax = 30_000;
@@ -77,7 +65,7 @@ export async function grantService(
     revoke all on all tables in schema ${schema} from ${role};
     revoke all on schema ${schema} from public;
     grant usage on schema ${schema} to ${role};
-    ${privileges[schema].replaceAll('ROLE', role)}`);
+    ${grantsFor(schema, role)}`);
   const version = await admin.query(`select current_setting('server_version_num')::int as number`);
   if (version.rows[0].number < limitsTransactionsSince) return;
   await admin.query(`alter role ${role} set transaction_timeout = ${transactionMsMax}`);
