@@ -18,11 +18,11 @@ export function addAudit(program: TillboxCommand): void {
     .option('--wait <seconds>', 'wait so long for quiet first; then what is lost or stands still is reported')
     .option('--watch', 'audit every 2 s until a violation; with --json a line a round')
     .helped(['audit', 'audit --wait 60', 'audit --watch --json'], [7, 8, 124, 130])
-    .addHelpText('after', explanation)
+    .explained(explanation)
     .action(run);
 }
 
-const explanation = `
+const explanation = `\
 The audit only reads, and may run at any time. What is on its way is counted, and is no violation; a
 message that contradicts an order or a decision is one until an operator has seen to it.
 What must hold when quiet is judged only if nothing is on its way: outboxes, queues and inbox are

@@ -58,6 +58,8 @@ export function addChaos(program: TillboxCommand): void {
     .option('--faults <list>', 'which faults: kill,pause,postgres,link,duplicate,poison (default: all)')
     .option('--instances <service=N...>', 'how many processes of a service, such as payments=2')
     .option('--separate-databases', 'with a Postgres server each for orders, payments and queues')
+    .suggests('--faults', ['kill', 'pause', 'postgres', 'link', 'duplicate', 'poison'])
+    .suggests('--instances', ['orders=', 'payments='])
     .helped(
       ['chaos', 'chaos --duration 10m --separate-databases --instances orders=2 payments=3 --seed 7'],
       [8],

@@ -25,6 +25,13 @@ export function optionWithDefault(flags: string, description: string, value: str
  * `program.command(name)` makes one.
  */
 export class TillboxCommand extends Command {
+  /** As they are typed, the leading `tillbox` included. */
+  examples: readonly string[] = [];
+  exitCodes: readonly ExitCode[] = [];
+  explanation = '';
+  /** Values of options that a shell offers, by the option's long name; others may be right too. */
+  readonly suggestions = new Map<string, readonly string[]>();
+
   constructor(name?: string) {
     super(name);
     this.option('--json', 'print JSON: what HTTP answers')
@@ -84,16 +91,30 @@ export class TillboxCommand extends Command {
 
   /** Adds examples (without the leading `tillbox`) and the exit codes, other than 0, 1 and 2, to the help. */
   helped(examples: readonly string[], codes: readonly ExitCode[]): this {
+    // One that sets a variable is written out whole.
+    this.examples = examples.map((text) => (/^[A-Z_]+=/.test(text) ? text : `tillbox ${text}`));
+    this.exitCodes = [0, 1, 2, ...codes];
     const lines = [
       '',
       'Examples:',
-      // One that sets a variable is written out whole.
-      ...examples.map((example) => (/^[A-Z_]+=/.test(example) ? `  $ ${example}` : `  $ tillbox ${example}`)),
+      ...this.examples.map((example) => `  $ ${example}`),
       '',
       'Exit codes:',
-      ...([0, 1, 2, ...codes] as const).map((code) => `  ${String(code).padStart(3)}  ${exitCodes[code]}`),
+      ...this.exitCodes.map((code) => `  ${String(code).padStart(3)}  ${exitCodes[code]}`),
     ];
     return this.addHelpText('after', lines.join('\n'));
+  }
+
+  /** Lets a shell offer these as values of an option. */
+  suggests(option: `--${string}`, values: readonly string[]): this {
+    this.suggestions.set(option, values);
+    return this;
+  }
+
+  /** Adds what does not fit into a sentence, at the end of the help. */
+  explained(text: string): this {
+    this.explanation = text;
+    return this.addHelpText('after', `\n${text}`);
   }
 
   /** The command as a user types it: `tillbox topup`. */

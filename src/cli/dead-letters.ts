@@ -17,6 +17,9 @@ export function addDeadLetters(program: TillboxCommand): void {
   addDiscard(group);
 }
 
+/** For a shell to offer; `dead-letters-arguments.ts` has the rule. */
+const queues = ['payment-requests', 'payment-results'];
+
 function addList(group: TillboxCommand): void {
   group
     .command('list')
@@ -27,6 +30,7 @@ function addList(group: TillboxCommand): void {
     .option('--discarded', 'those that were discarded, latest first, with who and why')
     .option('--limit <n>', 'dead letters at most, 1 to 10000 (default: 50)')
     .pages()
+    .suggests('--queue', queues)
     .helped(['dead-letters list', 'dead-letters list --reason unknown-type --json'], [4, 7])
     .action(async (options, command: TillboxCommand) => {
       const { list } = await import('./dead-letters-read.ts');
@@ -40,7 +44,13 @@ function addShow(group: TillboxCommand): void {
     .description('Print everything about a dead letter.')
     .usage('ID [options]')
     .argument('<id>', 'the dead letter, as list prints it')
-    .helped(['dead-letters show 0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65'], [4, 5, 7])
+    .helped(
+      [
+        'dead-letters show 0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65',
+        'dead-letters show 0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65 --json',
+      ],
+      [4, 5, 7],
+    )
     .action(async (id: string, _options: object, command: TillboxCommand) => {
       const { show } = await import('./dead-letters-read.ts');
       await show(command, id);
@@ -83,6 +93,7 @@ function addDiscard(group: TillboxCommand): void {
 
 function selecting(command: TillboxCommand): TillboxCommand {
   return command
+    .suggests('--queue', queues)
     .usage('ID…|--reason REASON|--all [options]')
     .argument('[ids...]', 'the dead letters, as list prints them')
     .option('--reason <reason>', 'all that wait with this reason')

@@ -8,11 +8,11 @@ export function addDoctor(program: TillboxCommand): void {
     .command('doctor')
     .description('Look for what is wrong with machine, databases or system, and say what to do about it.')
     .helped(['doctor', 'doctor --json'], [8])
-    .addHelpText('after', explanation)
+    .explained(explanation)
     .action(run);
 }
 
-const explanation = `
+const explanation = `\
 It looks at Node, the embedded Postgres, the home and its secrets, ports, databases, migrations,
 privileges, queues, retention and gateway, and changes nothing. Each line is ok, a warning (worth a
 look), or a failure (somebody has to act), with the remedy. It works with nothing running, too, but

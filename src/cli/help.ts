@@ -1,18 +1,28 @@
+import { Command, CommanderError } from 'commander';
 import type { TillboxCommand } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
 
+/** Pages on what concerns every command: each answers its text. */
+export const topics: Readonly<Record<string, () => Promise<string>>> = {
+  environment: async () => {
+    const { environmentVariables } = await import('../platform/config.ts');
+    return lines('Environment (flags win over it):', Object.entries(environmentVariables));
+  },
+  'exit-codes': async () => lines('Exit codes:', Object.entries(exitCodes)),
+};
+
 /** `tillbox help [COMMAND|TOPIC]`: the help of a command, or a page on what concerns them all. */
 export function addHelp(program: TillboxCommand): void {
+  const names = Object.keys(topics);
   program
     .command('help')
-    .description('Print the help of a command, or about: environment, exit-codes.')
-    .usage('[COMMAND|environment|exit-codes]')
+    .description(`Print the help of a command, or about: ${names.join(', ')}.`)
+    .usage(`[COMMAND|${names.join('|')}]`)
     .argument('[words...]', 'a command or a topic')
     .helped(['help create-order', 'help exit-codes'], [])
     .action(async (words: string[], _options: object, command: TillboxCommand) => {
-      const [topic] = words;
-      if (words.length === 1 && topic === 'environment') process.stdout.write(await environmentHelp());
-      else if (words.length === 1 && topic === 'exit-codes') process.stdout.write(exitCodesHelp());
+      const page = words.length === 1 ? topics[words[0] ?? ''] : undefined;
+      if (page !== undefined) process.stdout.write(await page());
       else find(program, words, command).outputHelp();
     });
 }
@@ -21,19 +31,26 @@ function find(program: TillboxCommand, words: readonly string[], help: TillboxCo
   let found = program;
   for (const word of words) {
     const next = found.commands.find((command) => command.name() === word);
-    if (next === undefined) throw help.usageError(`There is no command or topic '${words.join(' ')}'.`);
+    if (next === undefined) {
+      const names = found.commands.map((command) => command.name());
+      const hint = suggestion(word, found === program ? [...names, ...Object.keys(topics)] : names);
+      throw help.usageError(`There is no command or topic '${words.join(' ')}'.${hint}`);
+    }
     found = next as TillboxCommand;
   }
   return found;
 }
 
-async function environmentHelp(): Promise<string> {
-  const { environmentVariables } = await import('../platform/config.ts');
-  return lines('Environment (flags win over it):', Object.entries(environmentVariables));
-}
-
-function exitCodesHelp(): string {
-  return lines('Exit codes:', Object.entries(exitCodes));
+/** What commander would suggest for a word that is none of these: `\n(Did you mean …?)`, or nothing. */
+function suggestion(word: string, names: readonly string[]): string {
+  const guesser = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+  for (const name of names) guesser.command(name);
+  try {
+    guesser.parse([word], { from: 'user' });
+    return '';
+  } catch (error) {
+    return error instanceof CommanderError ? (/\n\(Did you mean .*\)$/.exec(error.message)?.[0] ?? '') : '';
+  }
 }
 
 function lines(heading: string, entries: readonly (readonly [string, string])[]): string {

@@ -4,6 +4,7 @@ import { addAudit } from './audit.ts';
 import { addBalance } from './balance.ts';
 import { addChaos } from './chaos.ts';
 import { TillboxCommand } from './command.ts';
+import { addCompletion } from './completion.ts';
 import { addCreateAccount } from './create-account.ts';
 import { addCreateOrder } from './create-order.ts';
 import { addDeadLetters } from './dead-letters.ts';
@@ -48,6 +49,7 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addTop,
   addDeadLetters,
   addDoctor,
+  addCompletion,
   addHelp,
 ];
 

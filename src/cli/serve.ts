@@ -8,6 +8,7 @@ export function addServe(program: TillboxCommand): void {
   program
     .command('serve')
     .description('Run one daemon in the foreground; its log is JSON lines on stderr.')
+    .usage('gateway|orders|payments [options]')
     .addArgument(new Argument('<service>', 'which daemon').choices(services))
     .helped(
       ['serve orders', 'ORDERS_URL=http://127.0.0.1:7430,http://127.0.0.1:7431 tillbox serve gateway'],

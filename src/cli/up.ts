@@ -16,6 +16,7 @@ export function addUp(program: TillboxCommand): void {
     .option('--detach', 'return when everything is ready; tillbox down ends it')
     .option('--ephemeral', 'with fresh databases that vanish at the end')
     .option('--instances <service=N...>', 'how many processes of a service, such as payments=2')
+    .suggests('--instances', ['orders=', 'payments='])
     .helped(['up', 'up --detach --instances orders=2 payments=2'], [6, 7, 130])
     .action(async (options: UpOptions, command: TillboxCommand) => {
       const { readInstances } = await import('./instances.ts');
