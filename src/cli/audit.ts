@@ -15,7 +15,10 @@ export function addAudit(program: TillboxCommand): void {
   program
     .command('audit')
     .description('Check that nothing is lost and nothing happened twice, in every row of all databases.')
-    .option('--wait <seconds>', 'wait so long for quiet first; then what is lost or stands still is reported')
+    .option(
+      '--wait <seconds>',
+      'wait so many seconds for quiet first; then what is lost or stands still is reported',
+    )
     .option('--watch', 'audit every 2 s until a violation; with --json a line a round')
     .helped(['audit', 'audit --wait 60', 'audit --watch --json'], [7, 8, 124, 130])
     .explained(explanation)

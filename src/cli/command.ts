@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { CodedError } from '../platform/errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { formatTerms, reflow } from './terminal/wrap.ts';
 
 /** What the options that every command takes say. */
 export interface SharedOptions {
@@ -19,6 +20,9 @@ export interface SharedOptions {
 export function optionWithDefault(flags: string, description: string, value: string): Option {
   return new Option(flags, description).preset(value);
 }
+
+/** Below, a list of commands has no room for what they take. */
+const narrowColumns = 70;
 
 /**
  * A command of ours: the options that every command takes, help in one form, usage errors as CodedErrors.
@@ -42,7 +46,13 @@ export class TillboxCommand extends Command {
       .allowExcessArguments(false)
       .helpOption('-h, --help', 'print this help')
       .configureHelp({
-        subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace(/ ?\[options\]/, ''),
+        // Below its default of 40, a narrow terminal would break lines within words.
+        minWidthToWrap: 10,
+        subcommandTerm: (command) => {
+          const { helpColumns } = command.parent as TillboxCommand;
+          if (helpColumns < narrowColumns) return command.name();
+          return `${command.name()} ${command.usage()}`.replace(/ ?\[options\]/, '');
+        },
         argumentTerm: (argument) => argument.name().toUpperCase(),
         optionTerm: ({ flags }) =>
           flags.replace(/ ?([<[])(=?)(.+)([>\]])/, (_all, open, equals, name, close) =>
@@ -94,15 +104,11 @@ export class TillboxCommand extends Command {
     // One that sets a variable is written out whole.
     this.examples = examples.map((text) => (/^[A-Z_]+=/.test(text) ? text : `tillbox ${text}`));
     this.exitCodes = [0, 1, 2, ...codes];
-    const lines = [
-      '',
-      'Examples:',
-      ...this.examples.map((example) => `  $ ${example}`),
-      '',
-      'Exit codes:',
-      ...this.exitCodes.map((code) => `  ${String(code).padStart(3)}  ${exitCodes[code]}`),
-    ];
-    return this.addHelpText('after', lines.join('\n'));
+    return this.addHelpText('after', () => {
+      const shown = this.examples.map((example) => `  $ ${example}`);
+      const ends = this.exitCodes.map((code) => [String(code).padStart(3), exitCodes[code]] as const);
+      return ['', 'Examples:', ...shown, '', 'Exit codes:', formatTerms(ends, this.helpColumns)].join('\n');
+    });
   }
 
   /** Lets a shell offer these as values of an option. */
@@ -114,7 +120,12 @@ export class TillboxCommand extends Command {
   /** Adds what does not fit into a sentence, at the end of the help. */
   explained(text: string): this {
     this.explanation = text;
-    return this.addHelpText('after', `\n${text}`);
+    return this.addHelpText('after', () => `\n${reflow(text, this.helpColumns)}`);
+  }
+
+  /** Columns for help: of the terminal, and enough to be readable. */
+  get helpColumns(): number {
+    return Math.max(this.configureOutput().getOutHelpWidth?.() ?? 80, 40);
   }
 
   /** The command as a user types it: `tillbox topup`. */

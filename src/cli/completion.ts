@@ -33,5 +33,6 @@ To have it in every new shell:
   bash  echo 'eval "$(tillbox completion bash)"' >> ~/.bashrc
   zsh   echo 'eval "$(tillbox completion zsh)"' >> ~/.zshrc
   fish  tillbox completion fish > ~/.config/fish/completions/tillbox.fish
+
 User and order ids are those that commands on this machine had to do with. Where an order id is wanted,
 a user id completes to the ids of that user's newest orders.`;

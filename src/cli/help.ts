@@ -1,14 +1,20 @@
 import { Command, CommanderError } from 'commander';
 import type { TillboxCommand } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
+import { formatTerms } from './terminal/wrap.ts';
 
-/** Pages on what concerns every command: each answers its text. */
-export const topics: Readonly<Record<string, () => Promise<string>>> = {
-  environment: async () => {
+/** Pages on what concerns every command: each answers its text, within these columns. */
+export const topics: Readonly<Record<string, (columns: number) => Promise<string>>> = {
+  environment: async (columns) => {
     const { environmentVariables } = await import('../platform/config.ts');
-    return lines('Environment (flags win over it):', Object.entries(environmentVariables));
+    const variables = formatTerms(Object.entries(environmentVariables), columns);
+    return `Environment (flags win over it):\n${variables}\n`;
   },
-  'exit-codes': async () => lines('Exit codes:', Object.entries(exitCodes)),
+  'exit-codes': async (columns) =>
+    `Exit codes:\n${formatTerms(
+      Object.entries(exitCodes).map(([code, text]) => [code.padStart(3), text]),
+      columns,
+    )}\n`,
 };
 
 /** `tillbox help [COMMAND|TOPIC]`: the help of a command, or a page on what concerns them all. */
@@ -22,7 +28,7 @@ export function addHelp(program: TillboxCommand): void {
     .helped(['help create-order', 'help exit-codes'], [])
     .action(async (words: string[], _options: object, command: TillboxCommand) => {
       const page = words.length === 1 ? topics[words[0] ?? ''] : undefined;
-      if (page !== undefined) process.stdout.write(await page());
+      if (page !== undefined) process.stdout.write(await page(command.helpColumns));
       else find(program, words, command).outputHelp();
     });
 }
@@ -51,9 +57,4 @@ function suggestion(word: string, names: readonly string[]): string {
   } catch (error) {
     return error instanceof CommanderError ? (/\n\(Did you mean .*\)$/.exec(error.message)?.[0] ?? '') : '';
   }
-}
-
-function lines(heading: string, entries: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...entries.map(([name]) => name.length));
-  return `${heading}\n${entries.map(([name, text]) => `  ${name.padEnd(width)}  ${text}\n`).join('')}`;
 }

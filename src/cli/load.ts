@@ -58,11 +58,11 @@ export function addLoad(program: TillboxCommand): void {
       ],
       [7, 8, 124, 130],
     )
-    .addHelpText('after', explanation)
+    .explained(explanation)
     .action(run);
 }
 
-const explanation = `
+const explanation = `\
 Accept latency: from sending an order to its acceptance; with --rate from when the order was due, so
 that a stall is not hidden. Settle latency: from an order's creation to its settlement, by the clock of
 the database; read there when the system runs here or the *_DATABASE_URL variables say where it is, and

@@ -7,7 +7,7 @@ import { readRecent } from '../recent.ts';
 import type { Candidate } from './wanted.ts';
 
 /** Somebody waits with a finger on TAB: what the gateway does not say at once is left out. */
-const answerMsMax = 60;
+const answerMsMax = 100;
 const ordersMax = 20;
 
 /** Users that commands here had to do with, newest first. */

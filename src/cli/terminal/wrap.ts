@@ -15,3 +15,28 @@ export function wrap(text: string, columns: number | undefined, begin = 0): stri
   }
   return [...lines, line];
 }
+
+/** Terms and what they mean, in two columns; what is long goes on in the second one. */
+export function formatTerms(terms: readonly (readonly [string, string])[], columns: number): string {
+  const width = Math.max(...terms.map(([term]) => term.length));
+  const begin = width + 4;
+  return terms
+    .map(([term, meaning]) =>
+      wrap(meaning, columns, begin)
+        .map((line, index) => `  ${(index === 0 ? term : '').padEnd(width)}  ${line}`)
+        .join('\n'),
+    )
+    .join('\n');
+}
+
+/** Prose, broken anew to end within `columns`; a line that is indented stands as it is. */
+export function reflow(text: string, columns: number): string {
+  const parts: string[] = [];
+  for (const line of text.split('\n')) {
+    const before = parts.at(-1);
+    const goesOn = before !== undefined && !/^(\s|$)/.test(before) && !/^(\s|$)/.test(line);
+    if (goesOn) parts[parts.length - 1] = `${before} ${line}`;
+    else parts.push(line);
+  }
+  return parts.map((part) => (/^\s/.test(part) ? part : wrap(part, columns).join('\n'))).join('\n');
+}
