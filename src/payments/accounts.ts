@@ -42,7 +42,7 @@ export async function findAccount(database: Database, userId: string): Promise<S
 }
 
 function accountExists(userId: string): CodedError {
-  const detail = `User ${userId} has an account already. Top it up, or read its balance.`;
+  const detail = `User ${userId} has an account already. Top it up (tillbox topup ${userId} AMOUNT), or read its balance (tillbox balance ${userId}).`;
   return new CodedError('account-exists', detail);
 }
 

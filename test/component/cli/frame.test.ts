@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { createProgram } from '../../../src/cli/program.ts';
 import { runTillbox, startTillbox } from './run-tillbox.ts';
 
 describe('the frame of the command line', () => {
@@ -36,12 +35,30 @@ describe('the frame of the command line', () => {
     expect(stderr).to.contain('TILLBOX_URL').and.to.contain('ORDERS_PORT');
   });
 
-  for (const command of createProgram().commands) {
-    it(`gives ${command.name()} one sentence, and examples and exit codes`, () => {
-      expect(command.description()).to.match(/^[A-Z].*\.$/);
-      let help = '';
-      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
-      expect(help).to.contain('Examples:').and.to.contain('Exit codes:').and.to.contain('--json');
+  for (const [words, meant, next] of [
+    [['blance', 'alice'], 'balance', 'See tillbox --help.'],
+    [['orders', 'alice', '--staus', 'NEW'], '--status', 'See tillbox orders --help.'],
+    [['dead-letters', 'redirve'], 'redrive', 'See tillbox dead-letters --help.'],
+    [['help', 'exit-code'], 'exit-codes', 'See tillbox help --help.'],
+    [['help', 'dead-letters', 'lst'], 'list', 'See tillbox help --help.'],
+  ] as const) {
+    it(`guesses what was meant by ${words.join(' ')}, and says where to read on`, async () => {
+      const { code, stdout, stderr } = await runTillbox(words);
+      expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
+      expect(stderr).to.contain(`(Did you mean ${meant}?)`).and.to.contain(next);
+    });
+  }
+
+  for (const words of [
+    ['completion', 'bash'],
+    ['help', 'environment'],
+    ['complete', '--', ''],
+  ]) {
+    it(`ends ${words.join(' ')} quietly when nobody reads it`, async () => {
+      const { child, ended } = startTillbox(words);
+      child.stdout.destroy();
+      const { code, stderr } = await ended;
+      expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
     });
   }
 });
