@@ -51,7 +51,8 @@ export class TillboxCommand extends Command {
         subcommandTerm: (command) => {
           const { helpColumns } = command.parent as TillboxCommand;
           if (helpColumns < narrowColumns) return command.name();
-          return `${command.name()} ${command.usage()}`.replace(/ ?\[options\]/, '');
+          // What it must be told is enough for a list.
+          return `${command.name()} ${command.usage()}`.replace(/ (\[options\]|\[--|\| --).*$/, '');
         },
         argumentTerm: (argument) => argument.name().toUpperCase(),
         optionTerm: ({ flags }) =>

@@ -26,7 +26,7 @@ export function addOrders(program: TillboxCommand): void {
     .option('--limit <n>', 'orders at most, 1 to 10000 (default: 50)')
     .option('--cursor <cursor>', 'go on where an earlier list ended')
     .pages()
-    .suggests('--status', statuses)
+    .suggests('--status', orderStatuses)
     .helped(['orders alice', 'orders alice --status CANCELED --limit 10'], [7])
     .action(run);
 }

@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import type { Logger } from '../../platform/logging.ts';
 import { servicePrivileges } from '../../system/privileges.ts';
 import { type Duty, roleUrl } from '../../system/roles.ts';
@@ -73,7 +73,7 @@ async function checkRole(
     return failure(
       check,
       detail,
-      `alter role "${name}" nosuperuser nobypassrls nocreaterole nocreatedb noreplication; revoke other roles from it`,
+      `alter role ${pg.escapeIdentifier(name)} nosuperuser nobypassrls nocreaterole nocreatedb noreplication; revoke other roles from it`,
     );
   }
   const held = await heldPrivileges(client, name);
@@ -185,5 +185,5 @@ function describe({ table, privilege, columns }: Privilege): string {
 /** A schema of others is none of its business at all. */
 function revocation(name: string, { table, privilege, columns }: Privilege): string {
   const what = columns === null ? privilege : `${privilege} (${columns.join(', ')})`;
-  return `revoke ${what} on ${table} from "${name}", public;`;
+  return `revoke ${what} on ${table} from ${pg.escapeIdentifier(name)}, public;`;
 }

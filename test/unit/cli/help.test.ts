@@ -18,7 +18,7 @@ function helpOf(command: TillboxCommand, columns: number): string {
 /** Names of values that are numbers, and what their description must say of them. */
 const numbers = /^(n|seconds|=seconds|time|share|number|amount|days|ms)$/;
 const units =
-  /seconds?|\bs\b|\bms\b|\d(s|m|h)\b|\d%|orders?|entries|dead letters|requests|accounts|at most|decimals|such as|repeats/;
+  /seconds?|\bs\b|\bms\b|\d(s|m|h)\b|\d%|orders?|entries|dead letters|requests|accounts|lines|at most|decimals|such as|repeats/;
 
 /** A command line as its words; quotes hold words together. */
 function wordsOf(line: string): string[] {
