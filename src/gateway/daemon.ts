@@ -7,6 +7,7 @@ import type { Daemon } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { docsPage } from './docs-page.ts';
 import { openApiDocument } from './openapi.ts';
+import { OrderBatches } from './order-batches.ts';
 import { type Route, routes } from './routes.ts';
 import { Upstreams } from './upstreams.ts';
 
@@ -21,6 +22,8 @@ export interface GatewaySettings {
 
 /** Headers that mean something to a service; no other crosses. */
 const requestHeaders = ['content-type', 'idempotency-key', 'prefer', 'traceparent', 'last-event-id'] as const;
+/** Those of them that an order in a batch has. */
+const batchedHeaders = ['idempotency-key', 'traceparent'] as const;
 /** Headers of an answer that mean something to a client. */
 const answerHeaders = [
   'content-type',
@@ -42,6 +45,7 @@ export class Gateway implements Daemon {
   readonly #settings: GatewaySettings;
   readonly #app: FastifyInstance;
   readonly #upstreams: Record<'orders' | 'payments', Upstreams>;
+  readonly #orders: OrderBatches;
   /** Event streams under way. They may last for ever, so `stop` ends them. */
   readonly #streams = new Set<FastifyReply>();
 
@@ -52,9 +56,8 @@ export class Gateway implements Daemon {
       orders: new Upstreams('orders', settings.ordersUrls),
       payments: new Upstreams('payments', settings.paymentsUrls),
     };
-    this.#app.addHook('onRequest', async (request, reply) => {
-      reply.header('x-request-id', request.id);
-    });
+    this.#orders = new OrderBatches(this.#upstreams.orders);
+    this.#app.addHook('onRequest', admit);
     for (const route of routes) this.#addRoute(route);
     this.#refuseOtherMethods();
     this.#app.get('/readyz', (_request, reply) => this.#answerReady(reply));
@@ -81,25 +84,34 @@ export class Gateway implements Daemon {
     await Promise.all(Object.values(this.#upstreams).map((upstreams) => upstreams.close()));
   }
 
-  #addRoute({ method, path, service }: Route): void {
+  #addRoute({ method, path, service, batched, streamed }: Route): void {
     const upstreams = this.#upstreams[service];
     this.#app.route({
       method,
       url: fastifyPath(path),
       handler: async (request, reply) => {
-        const headers = pick(request.headers, requestHeaders);
-        headers['x-request-id'] = request.id;
+        const waitSeconds = preferredWaitSeconds(request.headers['prefer']);
+        const body = request.body as Buffer | undefined;
+        if (batched && body !== undefined && waitSeconds === undefined) {
+          const headers = pick(request.headers, batchedHeaders, request.id);
+          const answer = await this.#orders.submit({ headers, body });
+          return reply.code(answer.status).headers(answer.headers).send(answer.body);
+        }
+        const headers = pick(request.headers, requestHeaders, request.id);
         const answer = await upstreams.request({
           method,
           path: request.raw.url ?? '/',
           headers,
-          body: request.body as Buffer | undefined,
+          body,
           repeatable: method === 'GET' || 'idempotency-key' in headers,
-          extraMs: (preferredWaitSeconds(request.headers['prefer']) ?? 0) * 1_000,
-          ...(path.endsWith('/events') ? { signal: this.#untilClosed(reply) } : {}),
+          extraMs: (waitSeconds ?? 0) * 1_000,
+          ...(streamed ? { signal: this.#untilClosed(reply) } : {}),
         });
-        reply.code(answer.statusCode).headers(pick(answer.headers, answerHeaders));
-        return reply.send(answer.body);
+        for (const name of answerHeaders) {
+          const value = answer.headers[name];
+          if (value !== undefined) reply.header(name, value);
+        }
+        return reply.code(answer.statusCode).send(answer.body);
       },
     });
   }
@@ -154,15 +166,23 @@ export class Gateway implements Daemon {
   }
 }
 
+/** Every request passes here first, before its route and its body are looked at. */
+function admit(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  reply.header('x-request-id', request.id);
+  done();
+}
+
 function fastifyPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
+/** What crosses of a request: these headers, and the id it is known by. */
 function pick(
   headers: Record<string, string | string[] | undefined>,
   names: readonly string[],
+  requestId: string,
 ): Record<string, string> {
-  const picked: Record<string, string> = {};
+  const picked: Record<string, string> = { 'x-request-id': requestId };
   for (const name of names) {
     const value = headers[name];
     if (value !== undefined) picked[name] = Array.isArray(value) ? value.join(', ') : value;

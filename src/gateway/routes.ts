@@ -23,6 +23,10 @@ export interface Route {
   path: string;
   service: 'orders' | 'payments';
   operation: string;
+  /** Whether what comes at the same time goes to the service together. */
+  batched?: true;
+  /** Whether the answer lasts until one of both ends has enough. */
+  streamed?: true;
   summary: string;
   /** Schemas of parameters and body, the very ones the service validates with. */
   schema: { body?: object; params?: Schema; querystring?: Schema; headers?: Schema };
@@ -94,6 +98,7 @@ export const routes: readonly Route[] = [
     path: '/orders',
     service: 'orders',
     operation: 'createOrder',
+    batched: true,
     summary:
       'Create an order; its payment is decided right after. `Prefer: wait=N` holds the answer back until it is final or N seconds (at most 60) have passed',
     schema: createOrderSchema,
@@ -125,6 +130,7 @@ export const routes: readonly Route[] = [
     path: '/orders/{id}/events',
     service: 'orders',
     operation: 'watchOrder',
+    streamed: true,
     summary:
       'Watch an order: a server-sent event `status` for its status now and each later one; ends at a final one',
     schema: orderIdSchema,

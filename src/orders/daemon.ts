@@ -53,7 +53,7 @@ function wireOrders({ database, outbox, relay, broker, retention, log }: Service
     retentionDays: retention.idempotencyRetentionDays,
   });
   return {
-    routes: (app: FastifyInstance) => addOrderRoutes(app, { database, creation, watch }),
+    routes: (app: FastifyInstance) => addOrderRoutes(app, { database, creation, watch, log }),
     queue: 'payment-results' as const,
     handle: async (deliveries: Delivery[]) => {
       const { settled, deadLetters } = await settleDeliveries(database, outbox, deliveries);

@@ -3,28 +3,18 @@ import type { FastifyInstance } from 'fastify';
 import type { Database } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { isUuid } from '../platform/field-schemas.ts';
-import { preferredWaitSeconds, traceparentIn } from '../platform/http-headers.ts';
-import { amountRule, parseAmount } from '../platform/money.ts';
+import { untilClosed } from '../platform/http-server.ts';
 import { cursorRefused, cutPage, keyInCursor, pageSizeDefault } from '../platform/paging.ts';
-import type { OrderCreation } from './create-orders.ts';
-import {
-  createOrderSchema,
-  listOrdersSchema,
-  orderIdSchema,
-  orderPageSchema,
-  orderSchema,
-} from './http-schemas.ts';
+import { addCreateOrder, type CreateOrderParts } from './http-create.ts';
+import { listOrdersSchema, orderIdSchema, orderPageSchema, orderSchema } from './http-schemas.ts';
 import { isFinal, type Order, type OrderStatus, viewOrder } from './order.ts';
-import type { SettlementWatch } from './settlement-watch.ts';
 import { findOrders, listOrders } from './store.ts';
 
 /** A comment on an idle event stream, so that nobody between takes it for dead. */
 const heartbeatMs = 15_000;
 
-interface Services {
+interface Services extends CreateOrderParts {
   database: Database;
-  creation: OrderCreation;
-  watch: SettlementWatch;
 }
 
 /** Adds the routes of the orders service. */
@@ -32,35 +22,6 @@ export function addOrderRoutes(app: FastifyInstance, services: Services): void {
   addCreateOrder(app, services);
   addReadOrders(app, services);
   addOrderEvents(app, services);
-}
-
-function addCreateOrder(app: FastifyInstance, { creation, watch }: Services): void {
-  app.post<{
-    Body: { user_id: string; amount: string; description?: string };
-    Headers: { 'idempotency-key'?: string };
-  }>(
-    '/orders',
-    { schema: { ...createOrderSchema, response: { 201: orderSchema } } },
-    async (request, reply) => {
-      const amount = parseAmount(request.body.amount);
-      if (amount === undefined) throw fieldRefused('amount', amountRule);
-      const { order, replayed } = await creation.create({
-        userId: request.body.user_id,
-        amount,
-        description: request.body.description ?? '',
-        idempotencyKey: request.headers['idempotency-key'],
-        traceparent: traceparentIn(request.headers['traceparent']),
-      });
-      reply.code(201).header('location', `/orders/${order.id}`);
-      if (replayed) reply.header('idempotent-replayed', 'true');
-      const waitSeconds = preferredWaitSeconds(request.headers['prefer']);
-      if (waitSeconds === undefined) return viewOrder(order);
-      reply.header('preference-applied', `wait=${waitSeconds}`);
-      const signal = AbortSignal.any([AbortSignal.timeout(waitSeconds * 1_000), untilClosed(reply.raw)]);
-      // A replayed order may have been final for long: the watch's poll finds that as well.
-      return viewOrder((await watch.untilFinal(order.id, signal)) ?? order);
-    },
-  );
 }
 
 function addReadOrders(app: FastifyInstance, { database }: Services): void {
@@ -130,15 +91,4 @@ async function isOrderOf(database: Database, userId: string, id: string): Promis
   if (!isUuid(id)) return false;
   const [order] = await findOrders(database, [id]);
   return order?.userId === userId;
-}
-
-function fieldRefused(field: string, message: string): CodedError {
-  return new CodedError('validation-failed', `${field} ${message}.`, { fields: [{ field, message }] });
-}
-
-/** Aborts when the client goes away. */
-function untilClosed(response: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  response.once('close', () => controller.abort());
-  return controller.signal;
 }

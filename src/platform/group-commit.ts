@@ -2,6 +2,7 @@ import { CodedError } from './errors.ts';
 
 interface Waiting<Item, Result> {
   item: Item;
+  since: number;
   resolve: (result: Result) => void;
   reject: (error: unknown) => void;
 }
@@ -16,25 +17,30 @@ export class GroupCommit<Item, Result> {
   readonly #batchSizeMax: number;
   readonly #writesInFlightMax: number;
   readonly #waitingMax: number;
+  readonly #waitingMsMax: number | undefined;
   #waiting: Waiting<Item, Result>[] = [];
   #writesInFlight = 0;
   #scheduled = false;
+  #impatience: NodeJS.Timeout | undefined;
 
   /**
    * @param options.write writes a batch in one transaction, answers one result an item, in order; when it
    *   throws, every item of the batch is refused with that error
    * @param options.waitingMax beyond so many waiting items `submit` refuses with `overloaded`
+   * @param options.waitingMsMax an item that waits longer for its write to begin is refused with `unavailable`
    */
   constructor(options: {
     write: (items: Item[]) => Promise<Result[]>;
     batchSizeMax: number;
     writesInFlightMax: number;
     waitingMax: number;
+    waitingMsMax?: number;
   }) {
     this.#write = options.write;
     this.#batchSizeMax = options.batchSizeMax;
     this.#writesInFlightMax = options.writesInFlightMax;
     this.#waitingMax = options.waitingMax;
+    this.#waitingMsMax = options.waitingMsMax;
   }
 
   /** Resolves with the item's result once the transaction that wrote it is committed. */
@@ -45,9 +51,26 @@ export class GroupCommit<Item, Result> {
       return Promise.reject(new CodedError('overloaded', detail));
     }
     return new Promise<Result>((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject });
+      this.#waiting.push({ item, since: performance.now(), resolve, reject });
       this.#schedule();
+      if (this.#waitingMsMax !== undefined) this.#refuseAfter(this.#waitingMsMax);
     });
+  }
+
+  /** One timer for all: who came first is the first to have waited too long. */
+  #refuseAfter(waitingMsMax: number): void {
+    const [first] = this.#waiting;
+    if (first === undefined || this.#impatience !== undefined) return;
+    const leftMs = first.since + waitingMsMax - performance.now();
+    this.#impatience = setTimeout(() => {
+      this.#impatience = undefined;
+      const oldest = performance.now() - waitingMsMax;
+      const late = this.#waiting.findIndex(({ since }) => since > oldest);
+      const detail = 'What writes is away or overloaded. Nothing was stored; try again in a moment.';
+      const refused = this.#waiting.splice(0, late === -1 ? this.#waiting.length : late);
+      for (const { reject } of refused) reject(new CodedError('unavailable', detail));
+      this.#refuseAfter(waitingMsMax);
+    }, leftMs).unref();
   }
 
   /** A write starts after the current turn of the event loop, so that requests read together go together. */

@@ -1,5 +1,8 @@
 import { CodedError } from './errors.ts';
 
+/** The media type of every answer that is no refusal. */
+export const jsonType = 'application/json; charset=utf-8';
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**

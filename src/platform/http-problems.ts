@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError, type ErrorCode, errorCatalogue, type FieldError } from './errors.ts';
+import { validationRefusal } from './http-validation.ts';
+import type { Logger } from './logging.ts';
 import { isConnectionFailure, isNotMigrated, isOutcomeUnknown, isUnavailable } from './postgres-errors.ts';
 
 /** Refusals: how every error becomes the answer a client gets. */
@@ -29,6 +31,14 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
   const problem = problemOf(error, request.id);
   return reply.code(status).type(problemType).serializer(JSON.stringify).send(problem);
+}
+
+/** The same as a whole answer, for who sends it some other way. */
+export function problemAnswer(error: CodedError, requestId: string) {
+  const headers: Record<string, string> = { 'content-type': problemType };
+  if (error.retryAfterSeconds !== undefined) headers['retry-after'] = String(error.retryAfterSeconds);
+  const { status } = errorCatalogue[error.code];
+  return { status, headers, body: JSON.stringify(problemOf(error, requestId)) };
 }
 
 /** The problem document of an error. */
@@ -72,11 +82,22 @@ const frameworkCodes: Record<string, { code: ErrorCode; detail: string; fields?:
   },
 };
 
+/** What the caller of a route is told of an error, which goes into the log when it is not the caller's. */
+export function refusalOf(
+  error: Error,
+  options: { isWrite: boolean; requestId: string; log: Logger },
+): CodedError {
+  const coded = toCodedError(error, options.isWrite);
+  const about = { err: error, request_id: options.requestId };
+  if (coded.code === 'internal') options.log.error(about, 'request failed');
+  else if (errorCatalogue[coded.code].status >= 500) options.log.debug(about, 'request refused');
+  return coded;
+}
+
 /** Every error that can reach a route's caller, as one of the catalogue; what is left over is a bug. */
 export function toCodedError(error: FastifyError | Error, isWrite: boolean): CodedError {
   if (error instanceof CodedError) return error;
-  if ('validation' in error && Array.isArray(error.validation))
-    return validationRefusal(error as FastifyError);
+  if ('validation' in error && Array.isArray(error.validation)) return validationRefusal(error.validation);
   const known = 'code' in error ? frameworkCodes[String(error.code)] : undefined;
   if (known !== undefined) {
     return new CodedError(known.code, known.detail, { cause: error, fields: known.fields ?? [] });
@@ -97,47 +118,6 @@ export function toCodedError(error: FastifyError | Error, isWrite: boolean): Cod
       cause: error,
     },
   );
-}
-
-/** Fields that one refusal names, and characters of each name: more helps nobody. */
-const namedFieldsMax = 10;
-const fieldNameMax = 100;
-
-/** Names each field that breaks a rule, with the rule: the `description` of its schema. */
-function validationRefusal(error: FastifyError): CodedError {
-  const byField = new Map<string, string>();
-  for (const { keyword, instancePath, params, parentSchema } of error.validation as AjvError[]) {
-    const path = instancePath.slice(1).replaceAll('/', '.');
-    if (keyword === 'additionalProperties') {
-      byField.set(
-        joinPath(path, String(params['additionalProperty'])),
-        'is not a field of this request; leave it out',
-      );
-    } else if (keyword === 'required') {
-      byField.set(joinPath(path, String(params['missingProperty'])), 'is missing');
-    } else if (path === '') {
-      byField.set('body', 'must be a JSON object');
-    } else {
-      byField.set(path, String(parentSchema?.['description'] ?? 'breaks a rule'));
-    }
-  }
-  const fields = [...byField]
-    .slice(0, namedFieldsMax)
-    .map(([field, message]) => ({ field: field.slice(0, fieldNameMax).toWellFormed(), message }));
-  const rest = byField.size > fields.length ? `; and ${byField.size - fields.length} more` : '';
-  const detail = `${fields.map(({ field, message }) => `${field} ${message}`).join('; ')}${rest}.`;
-  return new CodedError('validation-failed', detail, { fields });
-}
-
-interface AjvError {
-  keyword: string;
-  instancePath: string;
-  params: Record<string, unknown>;
-  parentSchema?: Record<string, unknown>;
-}
-
-function joinPath(path: string, name: string): string {
-  return path === '' ? name : `${path}.${name}`;
 }
 
 const notHttp = {

@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
-import { CodedError, errorCatalogue } from './errors.ts';
+import { CodedError } from './errors.ts';
 import { parseJsonBody } from './http-json.ts';
-import { bodyBytesMax, partBytesMax, refuseUnreadable, sendProblem, toCodedError } from './http-problems.ts';
+import {
+  bodyBytesMax,
+  partBytesMax,
+  refusalOf,
+  refuseUnreadable,
+  sendProblem,
+  toCodedError,
+} from './http-problems.ts';
+import { compileSchema } from './http-validation.ts';
 import type { Logger } from './logging.ts';
-import { parseAmount } from './money.ts';
 
 const requestMsMax = 10_000;
 /** How often connections that became idle are looked for while closing. */
@@ -25,24 +33,13 @@ export function createHttpServer(options: { log: Logger; bodies: 'json' | 'bytes
     forceCloseConnections: 'idle',
     genReqId: (request) => requestIdIn(request.headers['x-request-id']) ?? randomUUID(),
     routerOptions: { maxParamLength: partBytesMax, ignoreTrailingSlash: false },
-    ajv: {
-      customOptions: {
-        // Fastify's defaults turn null into 0 and drop unknown fields: both must be refused.
-        coerceTypes: false,
-        removeAdditional: false,
-        useDefaults: false,
-        allErrors: true,
-        verbose: true,
-        allowUnionTypes: true,
-        formats: { amount: isAmount, 'storable-text': isStorable },
-      },
-    },
     clientErrorHandler: refuseUnreadable,
     // Paths that no route can be looked up for.
     frameworkErrors: (error, request, reply) => sendProblem(request, reply, toCodedError(error, false)),
     // What arrives on an open connection while this server drains is served, and the connection closed.
     return503OnClosing: false,
   });
+  app.setValidatorCompiler(({ schema }) => compileSchema(schema as object));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
@@ -52,12 +49,8 @@ export function createHttpServer(options: { log: Logger; bodies: 'json' | 'bytes
     }
   });
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
-    const coded = toCodedError(error, request.method !== 'GET' && request.method !== 'HEAD');
-    if (coded.code === 'internal')
-      options.log.error({ err: error, request_id: request.id }, 'request failed');
-    else if (errorCatalogue[coded.code].status >= 500) {
-      options.log.debug({ err: error, request_id: request.id }, 'request refused');
-    }
+    const isWrite = request.method !== 'GET' && request.method !== 'HEAD';
+    const coded = refusalOf(error, { isWrite, requestId: request.id, log: options.log });
     return sendProblem(request, reply, coded);
   });
   app.setNotFoundHandler((request, reply) => {
@@ -79,6 +72,13 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
     const reason = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${code})`;
     throw new CodedError('conflict', `Port ${port} of ${host} ${reason}. Set another one.`, { cause });
   }
+}
+
+/** Aborts when an answer is over: sent, or its client gone. */
+export function untilClosed(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once('close', () => controller.abort());
+  return controller.signal;
 }
 
 /**
@@ -107,15 +107,6 @@ function closeConnectionsAtTheEnd(app: FastifyInstance): void {
     if (closing) reply.header('connection', 'close');
     done(null, payload);
   });
-}
-
-/** Text that Postgres can store: no NUL, no lone surrogate. */
-function isStorable(text: string): boolean {
-  return text.isWellFormed() && !text.includes('\0');
-}
-
-function isAmount(text: string): boolean {
-  return parseAmount(text) !== undefined;
 }
 
 function requestIdIn(header: string | string[] | undefined): string | undefined {

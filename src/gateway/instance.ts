@@ -1,0 +1,203 @@
+import type { Readable } from 'node:stream';
+import { type Dispatcher, Pool } from 'undici';
+
+const connectMsMax = 1_000;
+/** An instance that is alive says so at once. */
+const aliveMsMax = 400;
+const readyMsMax = 2_000;
+/** An instance that failed gets no request for so long, unless all have. */
+const awayMs = 1_000;
+/** For requests that are answered at once. */
+const connectionsMax = 128;
+/** For those that wait for an order to become final; each holds a connection for as long as it waits. */
+export const waitingConnectionsMax = 1_000;
+
+/** A request as the gateway passes it on. */
+export interface Forward {
+  method: 'GET' | 'POST';
+  /** Path with query string. */
+  path: string;
+  headers: Record<string, string>;
+  body: Buffer | undefined;
+  /** Whether doing it twice is the same as doing it once. */
+  repeatable: boolean;
+  /** When it came (`performance.now()`), if that was not just now: what it waited is gone of its time. */
+  since?: number;
+  /** Time the upstream may take beyond the usual, because the client asked it to wait. */
+  extraMs: number;
+  signal?: AbortSignal;
+}
+
+/** An upstream's answer; the body is yet to be read. */
+export interface Answer {
+  statusCode: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Readable & {
+    arrayBuffer(): Promise<ArrayBuffer>;
+    json(): Promise<unknown>;
+    dump(): Promise<void>;
+  };
+}
+
+/** One instance of a service: its connections, and whether it is believed to be there. */
+export class Instance {
+  readonly url: string;
+  readonly #pool: Dispatcher;
+  /** Apart, so that those who wait never keep the others from a connection. */
+  readonly #waitingPool: Dispatcher;
+  /** Requests on their way, without those that wait for an order. */
+  pending = 0;
+  #awayUntil = 0;
+  #returning: NodeJS.Timeout | undefined;
+
+  constructor(url: string) {
+    this.url = url;
+    this.#pool = openPool(url, connectionsMax);
+    this.#waitingPool = openPool(url, waitingConnectionsMax);
+  }
+
+  get isAway(): boolean {
+    return this.#awayUntil > performance.now();
+  }
+
+  /**
+   * One try: resolves with what `read` makes of the answer, rejects when there is none within `msMax`, or the
+   * instance shows no life after `patienceMs`.
+   */
+  async send<Result>(
+    forward: Forward,
+    read: (answer: Answer) => Result | Promise<Result>,
+    { msMax, patienceMs }: { msMax: number; patienceMs: number },
+  ): Promise<Result> {
+    const { method, path, headers, body, extraMs, signal } = forward;
+    const waits = extraMs > 0 || signal !== undefined;
+    const tooLate = new AbortController();
+    const abort = () => tooLate.abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    let sent = false;
+    const options: SendOptions = {
+      method,
+      path,
+      headers,
+      body: body ?? null,
+      signal: tooLate.signal,
+      onSent: () => {
+        sent = true;
+      },
+    };
+    const request = (waits ? this.#waitingPool : this.#pool).request(options);
+    const result = request.then((answer) => read(answer as unknown as Answer));
+    const timers: NodeJS.Timeout[] = [];
+    // A request that still waits for a connection does not hear the signal; so the time is kept here as well.
+    const deadline = new Promise<never>((_resolve, reject) => {
+      const giveUp = () => {
+        const code = sent ? noAnswer : neverSentInTime;
+        reject(Object.assign(new Error('no answer in time'), { code }));
+        // One that waits for a connection is dropped when its turn comes.
+        abort();
+      };
+      timers.push(setTimeout(giveUp, msMax));
+      // Who asked to wait waits for an order, not for an instance that hangs.
+      const probe = () => void this.#says('/livez', aliveMsMax).then((alive) => alive || giveUp());
+      if (extraMs > 0) timers.push(setTimeout(probe, patienceMs - aliveMsMax));
+    });
+    if (!waits) this.pending += 1;
+    try {
+      const settled = await Promise.race([result, deadline]);
+      this.#awayUntil = 0;
+      return settled;
+    } catch (error) {
+      if (!signal?.aborted) this.#leave(hangs(error));
+      throw error;
+    } finally {
+      if (!waits) this.pending -= 1;
+      for (const timer of timers) clearTimeout(timer);
+      result.catch(() => {});
+    }
+  }
+
+  /** What it answers to a question about itself; undefined when it does not. */
+  async ask(path: string, msMax = readyMsMax): Promise<{ statusCode: number; answer: unknown } | undefined> {
+    const late = AbortSignal.timeout(msMax);
+    // The signal is not heard by who still waits for a connection.
+    const tooLate = new Promise<undefined>((resolve) => {
+      late.addEventListener('abort', () => resolve(undefined), { once: true });
+    });
+    const asked = async () => {
+      const { statusCode, body } = await this.#pool.request({ method: 'GET', path, signal: late });
+      return { statusCode, answer: await body.json() };
+    };
+    return Promise.race([asked().catch(() => undefined), tooLate]);
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#returning);
+    await Promise.all([this.#pool.destroy(), this.#waitingPool.destroy()]);
+  }
+
+  async #says(path: '/livez' | '/readyz', msMax: number): Promise<boolean> {
+    return (await this.ask(path, msMax))?.statusCode === 200;
+  }
+
+  /** One that hangs costs who asks it all their time: it gets no request until it says that it is ready. */
+  #leave(hanging: boolean): void {
+    this.#awayUntil = hanging ? Number.POSITIVE_INFINITY : performance.now() + awayMs;
+    if (!hanging || this.#returning !== undefined) return;
+    const lookAgain = async () => {
+      const ready = !this.isAway || (await this.#says('/readyz', aliveMsMax));
+      if (ready) this.#awayUntil = 0;
+      this.#returning = ready ? undefined : setTimeout(lookAgain, awayMs).unref();
+    };
+    this.#returning = setTimeout(lookAgain, awayMs).unref();
+  }
+}
+
+/** What `send` tells a pool besides what undici knows. */
+interface SendOptions extends Dispatcher.RequestOptions {
+  /** Called when the request leaves for the service, after it may have waited for a connection. */
+  onSent: () => void;
+}
+
+const announceSending: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
+  const { onRequestStart } = handler;
+  handler.onRequestStart = function (...started) {
+    (options as unknown as SendOptions).onSent?.();
+    return onRequestStart?.apply(this, started);
+  };
+  return dispatch(options, handler);
+};
+
+function openPool(url: string, connections: number): Dispatcher {
+  const pool = new Pool(url, {
+    connections,
+    connect: { timeout: connectMsMax },
+    keepAliveTimeout: 60_000,
+    // Kept by `send`, to the millisecond.
+    headersTimeout: 0,
+    // An event stream may be silent between two heartbeats, of which there is one every 15 s.
+    bodyTimeout: 40_000,
+  });
+  return pool.compose(announceSending);
+}
+
+const noAnswer = 'NO_ANSWER';
+const neverSentInTime = 'NEVER_SENT';
+
+/** Whether the instance took the request and then gave no answer in time. */
+export function hangs(error: unknown): boolean {
+  return (error as { code?: string }).code === noAnswer;
+}
+
+/** Whether the request never left: the connection was not even made. */
+export function neverSent(error: unknown): boolean {
+  const code = (error as { code?: string }).code ?? '';
+  return [
+    neverSentInTime,
+    'ECONNREFUSED',
+    'UND_ERR_CONNECT_TIMEOUT',
+    'ENOTFOUND',
+    'EAI_AGAIN',
+    'EHOSTUNREACH',
+    'ENETUNREACH',
+  ].includes(code);
+}
