@@ -44,6 +44,7 @@ export function addCreateOrder(app: FastifyInstance, parts: CreateOrderParts): v
 
 /** `POST /orders/batch`: the gateway sends here what it gathered. Each order is answered as if it had come alone. */
 function addCreateOrders(app: FastifyInstance, { creation, log }: CreateOrderParts): void {
+  app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     batchMediaType,
     { parseAs: 'buffer', bodyLimit: batchBytesMax },
@@ -62,8 +63,8 @@ function addCreateOrders(app: FastifyInstance, { creation, log }: CreateOrderPar
       return problemAnswer(refusalOf(error as Error, { isWrite: true, requestId, log }), requestId);
     }
   };
-  app.post<{ Body: Buffer }>('/orders/batch', async ({ body }, reply) => {
-    const answers = await Promise.all(decodeRequests(body).map(answer));
+  app.post<{ Body?: Buffer }>('/orders/batch', async ({ body }, reply) => {
+    const answers = await Promise.all(decodeRequests(body ?? Buffer.alloc(0)).map(answer));
     return reply.type(batchMediaType).send(encodeAnswers(answers));
   });
 }

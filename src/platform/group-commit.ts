@@ -61,7 +61,7 @@ export class GroupCommit<Item, Result> {
   #refuseAfter(waitingMsMax: number): void {
     const [first] = this.#waiting;
     if (first === undefined || this.#impatience !== undefined) return;
-    const leftMs = first.since + waitingMsMax - performance.now();
+    const leftMs = Math.max(1, first.since + waitingMsMax - performance.now());
     this.#impatience = setTimeout(() => {
       this.#impatience = undefined;
       const oldest = performance.now() - waitingMsMax;
