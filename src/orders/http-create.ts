@@ -50,7 +50,7 @@ function addCreateOrders(app: FastifyInstance, { creation, log }: CreateOrderPar
     { parseAs: 'buffer', bodyLimit: batchBytesMax },
     (_request, body, done) => done(null, body),
   );
-  const answer = async ({ headers, body }: BatchedRequest): Promise<BatchedAnswer<string>> => {
+  const answer = async ({ headers, body }: BatchedRequest): Promise<BatchedAnswer> => {
     try {
       const created = await creation.create(orderRequestIn(parseJsonBody(body), headers));
       return {

@@ -24,10 +24,10 @@ export interface BatchedRequest {
 }
 
 /** The answer to one request of a batch, at the same place. */
-export interface BatchedAnswer<Body = Buffer> {
+export interface BatchedAnswer {
   status: number;
   headers: Record<string, string>;
-  body: Body;
+  body: string;
 }
 
 /** The body of a batch of requests. */
@@ -42,14 +42,19 @@ export function decodeRequests(batch: Buffer): BatchedRequest[] {
 }
 
 /** The body of a batch of answers. */
-export function encodeAnswers(answers: readonly BatchedAnswer<string>[]): Buffer {
+export function encodeAnswers(answers: readonly BatchedAnswer[]): Buffer {
   const heads = answers.map(({ status, headers, body }) => [{ status, headers }, Buffer.byteLength(body)]);
   return Buffer.from(`${JSON.stringify(heads)}\n${answers.map(({ body }) => body).join('')}`);
 }
 
 /** The answers in the body of a batch, `count` of them. @throws CodedError `malformed-request` */
 export function decodeAnswers(batch: Buffer, count: number): BatchedAnswer[] {
-  const answers = decode(batch, isAnswerHead).map(({ head, body }) => ({ ...head, body }));
+  const answers = decode(batch, isAnswerHead).map(({ head: { status, headers }, body }) => ({
+    status,
+    headers,
+    // Node sends a head and a text with one write, a head and bytes with two.
+    body: body.toString(),
+  }));
   if (answers.length !== count) throw malformed(`holds ${answers.length} answers to ${count} requests`);
   return answers;
 }

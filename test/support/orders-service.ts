@@ -13,7 +13,7 @@ import {
  */
 export type AnswerBatch = (
   orders: BatchedRequest[],
-) => BatchedAnswer<string>[] | undefined | Promise<BatchedAnswer<string>[] | undefined>;
+) => BatchedAnswer[] | undefined | Promise<BatchedAnswer[] | undefined>;
 
 /** An orders service that does what the test wants with the orders the gateway sends, and otherwise with the rest. */
 export function ordersListener(answerBatch: AnswerBatch, otherwise?: RequestListener): RequestListener {
@@ -29,13 +29,13 @@ export function ordersListener(answerBatch: AnswerBatch, otherwise?: RequestList
 }
 
 /** The answer to an order that was created. */
-export function createdAnswer(id = 'x'): BatchedAnswer<string> {
+export function createdAnswer(id = 'x'): BatchedAnswer {
   const headers = { 'content-type': 'application/json; charset=utf-8', location: `/orders/${id}` };
   return { status: 201, headers, body: JSON.stringify({ id }) };
 }
 
 /** The answer to an order that the service could not take. */
-export function refusedAnswer(): BatchedAnswer<string> {
+export function refusedAnswer(): BatchedAnswer {
   const headers = { 'content-type': 'application/problem+json', 'retry-after': '1' };
   return {
     status: 503,

@@ -50,9 +50,9 @@ describe('gateway: gathered orders', () => {
 
   /** A service whose batches are answered, each order with its name as id, when the test says so. */
   async function heldService() {
-    const batches: { orders: BatchedRequest[]; answers: Deferred<BatchedAnswer<string>[]> }[] = [];
+    const batches: { orders: BatchedRequest[]; answers: Deferred<BatchedAnswer[]> }[] = [];
     const url = await service((orders) => {
-      const answers = deferred<BatchedAnswer<string>[]>();
+      const answers = deferred<BatchedAnswer[]>();
       batches.push({ orders, answers });
       return answers.promise;
     });
@@ -73,7 +73,7 @@ describe('gateway: gathered orders', () => {
     const order = async (name: string, headers: Record<string, string> = key()) => {
       try {
         const { status, body } = await batches.submit({ headers, body: Buffer.from(name) });
-        const told = JSON.parse(body.toString()) as { id?: string; code?: string };
+        const told = JSON.parse(body) as { id?: string; code?: string };
         return status === 201 ? told.id : told.code;
       } catch (error) {
         if (error instanceof CodedError) return error.code;
