@@ -17,6 +17,7 @@ import { addServe } from './serve.ts';
 import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
 import { ignoreClosedPipe } from './terminal/terminal.ts';
+import { addToken } from './token.ts';
 import { addTopup } from './topup.ts';
 import { addUp } from './up.ts';
 
@@ -29,6 +30,7 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addStatus,
   addMigrate,
   addServe,
+  addToken,
   addCreateAccount,
   addTopup,
   addBalance,

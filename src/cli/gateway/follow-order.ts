@@ -46,7 +46,7 @@ async function* lookAt(
   id: string,
   signal: AbortSignal,
 ): AsyncGenerator<OrderView | CodedError, void> {
-  yield* orderEvents(gateway.url, id, signal);
+  yield* orderEvents(gateway.access, id, signal);
   if (signal.aborted) return;
   try {
     yield await gateway.get<OrderView>(`/orders/${id}`, signal);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { OrderView } from '../../orders/order.ts';
+import type { GatewayAccess } from '../../system/gateway-access.ts';
 import { exchange } from './http-exchange.ts';
 
 /** The gateway writes the first event at once: a stream without one is being held back on its way. */
@@ -13,7 +14,7 @@ const eventCharactersMax = 64 * 1024;
  * falls silent or is refused: what is missing then is for the caller to read. Never rejects.
  */
 export async function* orderEvents(
-  url: string,
+  access: GatewayAccess,
   id: string,
   signal: AbortSignal,
 ): AsyncGenerator<OrderView, void> {
@@ -21,7 +22,7 @@ export async function* orderEvents(
   let timer = setTimeout(() => silence.abort(), firstEventMsMax);
   try {
     const request = { method: 'GET', path: `/orders/${id}/events`, accept: 'text/event-stream' } as const;
-    const response = await exchange(url, request, AbortSignal.any([signal, silence.signal]));
+    const response = await exchange(access, request, AbortSignal.any([signal, silence.signal]));
     const isStream = response.headers['content-type']?.startsWith('text/event-stream') === true;
     if (response.statusCode !== 200 || !isStream) return;
     for await (const event of eventsIn(response)) {
