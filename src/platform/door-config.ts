@@ -160,6 +160,11 @@ export function isLoopback(host: string): boolean {
   return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
 }
 
+/** Whether the host stands for every address of this machine. */
+export function isWildcard(host: string): boolean {
+  return ['0.0.0.0', '::', '[::]', '0:0:0:0:0:0:0:0'].includes(host);
+}
+
 /**
  * What is missing for a gateway to listen there, in words; nothing when it may. On this machine it may always.
  * Elsewhere it must know who asks, and the line must be safe.

@@ -5,6 +5,7 @@ import { type Config, type Environment, givenDatabaseUrls, readConfig } from '..
 import { CodedError } from '../platform/errors.ts';
 import { type Daemon, liveUntilSignal, waitUntilAvailable } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logging.ts';
+import { untilRefused } from './logins.ts';
 import { roleUrl } from './roles.ts';
 
 /** The services listen for the gateway alone. */
@@ -31,13 +32,22 @@ export async function serve(
     await gateway.start();
     return;
   }
-  const urls = await logins(service, config, log, stopping.signal);
-  if (urls === undefined) return;
   const create = service === 'orders' ? createOrdersDaemon : createPaymentsDaemon;
   const port = service === 'orders' ? config.ordersPort : config.paymentsPort;
-  const started = create({ ...urls, host: serviceHost, port, retention: config.retention, log });
-  daemon = started;
-  await started.start();
+  while (!stopping.signal.aborted) {
+    const urls = await logins(service, config, log, stopping.signal);
+    if (urls === undefined) return;
+    const { retention, door } = config;
+    const gatewaySecret = door.gatewaySecret;
+    const started = create({ ...urls, host: serviceHost, port, gatewaySecret, retention, log });
+    daemon = started;
+    await started.start();
+    if (!(await untilRefused(Object.values(urls), stopping.signal))) return;
+    log.warn('the database refuses the login: it has a new password, starting again with that');
+    await started.stop();
+    // A supervisor knows the new login, and gives it to the process it starts next.
+    if (process.connected) process.exit(0);
+  }
 }
 
 /** The URLs of this service's roles. Waits for databases that are away; undefined when stopped before. */

@@ -7,9 +7,10 @@ import { PassLoop } from '../platform/pass-loop.ts';
 import { createEphemeralDatabases } from './ephemeral-databases.ts';
 import { Fleet } from './fleet.ts';
 import { makeHome } from './home.ts';
-import { type DatabaseUrls, migrate } from './migrate.ts';
+import { localTokenLoop, writeLocalToken } from './local-identity.ts';
+import { Logins } from './logins.ts';
+import { migrate } from './migrate.ts';
 import { releaseLock, takeLock } from './process-lock.ts';
-import { roleUrl } from './roles.ts';
 import { type Runtime, removeRuntime, writeRuntime } from './runtime-file.ts';
 import type { ProcessEvents } from './supervised-process.ts';
 
@@ -68,11 +69,12 @@ export class System {
     this.#databases = await this.#startDatabases();
     const { databases } = this.#databases;
     await migrate(databases, log);
-    const logins: DatabaseUrls = {
-      orders: await roleUrl(databases.orders, 'orders', log),
-      payments: await roleUrl(databases.payments, 'payments', log),
-      broker: await roleUrl(databases.broker, 'broker', log),
-    };
+    const logins = new Logins(databases, log);
+    await logins.lookUp();
+    const tokens = localTokenLoop(config, log);
+    await writeLocalToken(config);
+    tokens.start();
+    this.#undo.push(() => tokens.stop());
     const started = (name: string, pid: number) => {
       events.started(name, pid);
       this.#writeRuntime();

@@ -32,3 +32,20 @@ export function gatewayAlone(): CodedError {
     headers: { 'www-authenticate': 'Tillbox-Gateway realm="tillbox"' },
   });
 }
+
+/**
+ * What belongs to another user is as if it were not there: whoever may not see it must not learn that it is. The
+ * same sentence as for an account that nobody created.
+ */
+export function accountNotFound(userId: string): CodedError {
+  const detail = `User ${userId} has no account. Create one first: POST /accounts, or tillbox create-account ${userId}.`;
+  return new CodedError('account-not-found', detail);
+}
+
+/** Somebody wants to create an account for somebody else: nothing is hidden, because nothing was looked up. */
+export function anothersAccount(): CodedError {
+  const detail =
+    'The token allows to create the account of its own user alone. Others need the scope operator.';
+  const challenge = `${realm}, error="insufficient_scope", scope="operator"`;
+  return new CodedError('forbidden', detail, { headers: { 'www-authenticate': challenge } });
+}
