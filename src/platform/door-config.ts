@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { CodedError } from './errors.ts';
 import { type JwksSource, ownParties, type SecretSource, secretBytesMin } from './identity/tokens.ts';
 
 /** The variables that say whom the gateway lets in, and how. */
@@ -166,23 +167,36 @@ export function isWildcard(host: string): boolean {
 }
 
 /**
- * What is missing for a gateway to listen there, in words; nothing when it may. On this machine it may always.
- * Elsewhere it must know who asks, and the line must be safe.
+ * Refuses a gateway that would be open to whoever reaches it. On this machine it may be; elsewhere it must know who
+ * asks, and the line must be safe.
+ * @throws CodedError `usage` that says what to set
  */
-export function missingAtTheDoor(host: string, door: DoorConfig): string[] {
+export function refuseOpenDoor(host: string, door: DoorConfig): void {
+  if (isLoopback(host)) return;
   const missing: string[] = [];
-  const known = door.secret !== undefined || door.jwks !== undefined;
-  if (!isLoopback(host)) {
-    if (!known) {
-      missing.push(
-        'TILLBOX_AUTH_JWKS_URL (with TILLBOX_AUTH_ISSUER and TILLBOX_AUTH_AUDIENCE) for tokens of an identity provider, or TILLBOX_AUTH_SECRET for tokens that tillbox token issues',
-      );
-    }
-    if (door.tls === undefined && door.trustedProxies.length === 0) {
-      missing.push(
-        'TILLBOX_TLS_CERT and TILLBOX_TLS_KEY, or TILLBOX_TRUST_PROXY with the addresses of the proxy that does TLS in front',
-      );
-    }
+  if (door.secret === undefined && door.jwks === undefined) {
+    missing.push(
+      'who asks: TILLBOX_AUTH_JWKS_URL with TILLBOX_AUTH_ISSUER and TILLBOX_AUTH_AUDIENCE, for tokens of an identity provider, or TILLBOX_AUTH_SECRET, for tokens of tillbox token',
+    );
   }
-  return missing;
+  if (door.tls === undefined && door.trustedProxies.length === 0) {
+    missing.push(
+      'a safe line: TILLBOX_TLS_CERT and TILLBOX_TLS_KEY, or TILLBOX_TRUST_PROXY with the addresses of the proxy in front that does TLS',
+    );
+  }
+  if (missing.length === 0) return;
+  const detail = `GATEWAY_HOST=${host} can be reached from other machines, and there is missing\n- ${missing.join('\n- ')}\nSet these, or let GATEWAY_HOST be 127.0.0.1.`;
+  throw new CodedError('usage', detail);
+}
+
+/**
+ * Refuses a gateway that asks for tokens before services that ask for nothing: whoever is on the machine could go
+ * round it. `tillbox up` sees to that by itself.
+ * @throws CodedError `usage`
+ */
+export function refuseWayRound(door: DoorConfig): void {
+  if ((door.secret === undefined && door.jwks === undefined) || door.gatewaySecret !== undefined) return;
+  const detail =
+    'TILLBOX_GATEWAY_SECRET must be set, to the same value for the gateway, orders and payments: without it the services believe whoever asks them.';
+  throw new CodedError('usage', detail);
 }

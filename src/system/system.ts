@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Config, databaseNames, givenDatabaseUrls } from '../platform/config.ts';
+import { refuseOpenDoor } from '../platform/door-config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../platform/embedded-postgres.ts';
 import { CodedError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
@@ -49,6 +50,7 @@ export class System {
   /** Starts everything and resolves when all of it is ready. What was begun is undone when it fails. */
   async start(): Promise<Runtime> {
     const { config } = this.#settings;
+    refuseOpenDoor(config.gatewayHost, config.door);
     makeHome(config.home);
     const owner = takeLock(config.home);
     if (owner !== undefined) {

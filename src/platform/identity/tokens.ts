@@ -73,8 +73,8 @@ export function tokenCheck(sources: TokenSources): (token: string) => Promise<Ch
       cooldownDuration: jwksCooldownMs,
     });
   return async (token) => {
+    const algorithm = algorithmOf(token);
     try {
-      const algorithm = String(decodeProtectedHeader(token).alg);
       if (secret && key && secretAlgorithms.includes(algorithm)) {
         return checked((await jwtVerify(token, key, rulesOf(secret, secretAlgorithms))).payload);
       }
@@ -86,6 +86,14 @@ export function tokenCheck(sources: TokenSources): (token: string) => Promise<Ch
     }
     throw tokenRefused('its algorithm is not accepted here');
   };
+}
+
+function algorithmOf(token: string): string {
+  try {
+    return String(decodeProtectedHeader(token).alg);
+  } catch (error) {
+    throw tokenRefused('it is not a token', error);
+  }
 }
 
 function rulesOf({ issuer, audience }: TokenParties, algorithms: string[]) {
@@ -115,7 +123,8 @@ function refusalOf(error: unknown): CodedError {
   if (error instanceof errors.JWTClaimValidationFailed) {
     return tokenRefused(`its claim ${error.claim} is not what it must be here`, error);
   }
-  if (error instanceof errors.JWKSNoMatchingKey) {
+  const keyIsUnclear = error instanceof errors.JWKSMultipleMatchingKeys;
+  if (keyIsUnclear || error instanceof errors.JWKSNoMatchingKey) {
     return tokenRefused('the identity provider has no such key', error);
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) {
@@ -128,7 +137,7 @@ function refusalOf(error: unknown): CodedError {
     errors.JOSENotSupported,
     errors.JOSEAlgNotAllowed,
   ];
-  if (error instanceof TypeError || aboutToken.some((kind) => error instanceof kind)) {
+  if (aboutToken.some((kind) => error instanceof kind)) {
     return tokenRefused('it is not a token', error);
   }
   const detail =
