@@ -82,7 +82,6 @@ describe('configuration', () => {
       TILLBOX_TOKEN: 'no token',
       TILLBOX_GATEWAY_SECRET: 'short',
       TILLBOX_TLS_CERT: '',
-      TILLBOX_TLS_KEY: '/key.pem',
       TILLBOX_TRUST_PROXY: '10.0.0.0/8, 10.0.0.0/33',
       TILLBOX_ALLOWED_HOSTS: 'shop.example:443',
       TILLBOX_CORS_ORIGINS: 'https://shop.example/',
@@ -90,7 +89,7 @@ describe('configuration', () => {
       TILLBOX_RATE_PER_ADDRESS: 'many',
       TILLBOX_LOG_LEVEL: 'loud',
     };
-    const error = await refusal('usage', () => readConfig(wrong));
+    const error = await refusal('usage', () => readConfig({ ...wrong, TILLBOX_TLS_KEY: '/key.pem' }));
     expect(new Set(error.fields.map(({ field }) => field))).to.deep.equal(new Set(Object.keys(wrong)));
     for (const name of Object.keys(wrong)) expect(error.message).to.contain(name);
   });
