@@ -93,14 +93,19 @@ export class Door {
   /**
    * Lets a request in, or refuses it. Answers at once, unless a token comes for the first time.
    * @param now performance.now()
+   * @param options.tokenNeeded false for what is the same for everybody
    * @throws CodedError `unauthenticated`, `forbidden`, `rate-limited` or `unavailable`
    */
-  admit(request: IncomingMessage, now: number): Visit | Promise<Visit> {
+  admit(
+    request: IncomingMessage,
+    now: number,
+    { tokenNeeded } = { tokenNeeded: true },
+  ): Visit | Promise<Visit> {
     const { authorization } = request.headers;
     const address = this.#looksAtAddresses ? this.#countAddress(request) : undefined;
     const taken: Taken[] = [];
     if (address !== undefined && this.#perAddress) taken.push(take(this.#perAddress, address, now));
-    const principal = this.#principalOf(authorization);
+    const principal = tokenNeeded ? this.#principalOf(authorization) : anyone;
     if (principal === anyone) {
       if (address === undefined) return unlimited;
       return { principal: anyone, countedAs: address, headers: headersOf(taken) };
@@ -110,10 +115,11 @@ export class Door {
       : this.#visit(principal, taken, now);
   }
 
-  /** Who asks, for a route that anybody may ask but that tells some more. Never rejects. */
-  async whoAsks({ headers: { authorization } }: IncomingMessage): Promise<Principal | undefined> {
+  /** Who asks, for a route that anybody may ask but that tells some more; undefined for anybody. Never rejects. */
+  async whoAsks(request: IncomingMessage): Promise<Principal | undefined> {
     try {
-      return await this.#principalOf(authorization);
+      this.checkWay(request);
+      return await this.#principalOf(request.headers.authorization);
     } catch {
       return undefined;
     }

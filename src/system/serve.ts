@@ -2,11 +2,14 @@ import { Gateway } from '../gateway/daemon.ts';
 import { createOrdersDaemon } from '../orders/daemon.ts';
 import { createPaymentsDaemon } from '../payments/daemon.ts';
 import { type Config, type Environment, givenDatabaseUrls, readConfig } from '../platform/config.ts';
+import { refuseOpenDoor, refuseWayRound } from '../platform/door-config.ts';
 import { CodedError } from '../platform/errors.ts';
 import { type Daemon, liveUntilSignal, waitUntilAvailable } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logging.ts';
+import { localSecret as readLocalSecret } from './local-identity.ts';
 import { untilRefused } from './logins.ts';
 import { roleUrl } from './roles.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 /** The services listen for the gateway alone. */
 const serviceHost = '127.0.0.1';
@@ -26,8 +29,12 @@ export async function serve(
   };
   liveUntilSignal({ stop }, log);
   if (service === 'gateway') {
-    const { gatewayHost: host, gatewayPort: port, ordersUrls, paymentsUrls } = config;
-    const gateway = new Gateway({ host, port, ordersUrls, paymentsUrls, log });
+    const { gatewayHost: host, gatewayPort: port, ordersUrls, paymentsUrls, door } = config;
+    refuseOpenDoor(host, door);
+    refuseWayRound(door);
+    const localSecret = door.secret === undefined ? readLocalSecret(config.home) : undefined;
+    const tls = door.tls && readTlsFiles(door.tls);
+    const gateway = new Gateway({ host, port, ordersUrls, paymentsUrls, door, localSecret, tls, log });
     daemon = gateway;
     await gateway.start();
     return;

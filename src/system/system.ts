@@ -14,6 +14,7 @@ import { migrate } from './migrate.ts';
 import { releaseLock, takeLock } from './process-lock.ts';
 import { type Runtime, removeRuntime, writeRuntime } from './runtime-file.ts';
 import type { ProcessEvents } from './supervised-process.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 /** How soon an embedded server that died is noticed. */
 const postgresPollMs = 500;
@@ -51,6 +52,7 @@ export class System {
   async start(): Promise<Runtime> {
     const { config } = this.#settings;
     refuseOpenDoor(config.gatewayHost, config.door);
+    if (config.door.tls !== undefined) readTlsFiles(config.door.tls);
     makeHome(config.home);
     const owner = takeLock(config.home);
     if (owner !== undefined) {

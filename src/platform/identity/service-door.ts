@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { credentialCheck, credentialHeader, principalHeaderName } from './gateway-credential.ts';
-import { anyone, type Principal, principalIn } from './principal.ts';
+import { type Principal, principalIn } from './principal.ts';
 import { gatewayAlone } from './refusals.ts';
 
 declare module 'fastify' {
@@ -19,9 +19,9 @@ const openPaths = new Set(['/livez', '/readyz']);
  */
 export function openForGateway(app: FastifyInstance, credential: string | undefined): void {
   const isGateway = credential === undefined ? () => true : credentialCheck(credential);
-  app.decorateRequest('principal', anyone);
+  app.decorateRequest('principal');
   app.addHook('onRequest', (request, _reply, done) => {
-    if (openPaths.has(request.routeOptions.url ?? '')) return done();
+    if (openPaths.has(request.url)) return done();
     const principal = principalIn(request.headers[principalHeaderName]);
     if (principal === undefined || !isGateway(request.headers[credentialHeader])) {
       return done(gatewayAlone());
