@@ -20,6 +20,8 @@ const requestMsMax = 10_000;
 const headersMsMax = 5_000;
 /** How often those that take longer are looked for. */
 const lateCheckMs = 1_000;
+/** Connections the system holds until they are taken; beyond it a client tries again after a second. */
+const backlog = 4_096;
 /** How often connections that became idle are looked for while closing. */
 const idleSweepMs = 50;
 
@@ -85,7 +87,7 @@ export function createHttpServer(options: {
 /** Begins to listen; answers the URL. Throws `conflict` when the port is taken. */
 export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
   try {
-    return await app.listen({ host, port });
+    return await app.listen({ host, port, backlog });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw cause;

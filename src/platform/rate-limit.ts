@@ -45,7 +45,7 @@ export class RateLimit {
     return {
       allowed,
       remaining: Math.max(0, Math.floor((burstMs - owed) / this.#costMs + 0.5)),
-      resetSeconds: Math.ceil(owed / 1_000),
+      resetSeconds: Math.min(windowSeconds, Math.ceil(owed / 1_000)),
       retryAfterSeconds: allowed ? 0 : Math.max(1, Math.ceil((next - now - burstMs) / 1_000)),
     };
   }
