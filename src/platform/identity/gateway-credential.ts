@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** The header in which the gateway shows a service that it is the gateway. */
 export const credentialHeader = 'x-tillbox-credential';
@@ -10,15 +10,12 @@ export function newCredential(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/**
- * Whether a header holds the credential, in a time that tells nothing about it: hashes are compared, so that not
- * even its length shows.
- */
+/** Whether a header holds the credential, in a time that tells nothing of it but its length. */
 export function credentialCheck(credential: string): (header: string | string[] | undefined) => boolean {
-  const expected = hashOf(credential);
-  return (header) => typeof header === 'string' && timingSafeEqual(hashOf(header), expected);
-}
-
-function hashOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  const expected = Buffer.from(credential);
+  return (header) => {
+    if (typeof header !== 'string') return false;
+    const shown = Buffer.from(header);
+    return shown.length === expected.length && timingSafeEqual(shown, expected);
+  };
 }
