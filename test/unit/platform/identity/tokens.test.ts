@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import {
   type CheckedToken,
   ownParties,
@@ -123,6 +124,21 @@ describe('a check of bearer tokens', () => {
       await refusal('unauthenticated', async () =>
         checkOfProvider(await provider.sign(claimsFor('alice', { aud: 'mail' }))),
       );
+    });
+
+    it('fetches no keys that a token brings or names', async () => {
+      const attacker = await startTestProvider();
+      try {
+        const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true });
+        const named = { jku: attacker.url, x5u: attacker.url, jwk: await exportJWK(publicKey) };
+        const token = await new SignJWT(claimsFor('alice'))
+          .setProtectedHeader({ alg: 'RS256', kid: 'key-1', ...named })
+          .sign(privateKey);
+        await refusal('unauthenticated', () => checkOfProvider(token));
+        expect(attacker.reads()).to.equal(0);
+      } finally {
+        await attacker.stop();
+      }
     });
 
     it('reads the keys again for an unknown one, but not for each of a flood of them', async () => {
