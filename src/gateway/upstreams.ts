@@ -20,7 +20,7 @@ export class Upstreams {
   readonly #credential: string | undefined;
 
   /** @param urls base URL of each instance @param credential what shows them that this is the gateway */
-  constructor(service: string, urls: readonly string[], credential: string | undefined) {
+  constructor(service: string, urls: readonly string[], credential?: string) {
     this.#service = service;
     this.#credential = credential;
     this.#instances = urls.map((url) => new Instance(url));
