@@ -126,7 +126,7 @@ export class Gateway implements Daemon {
         if (batched && body !== undefined && waitSeconds === undefined) {
           const headers = pick(request, batchedHeaders);
           const answer = await this.#orders.submit({ headers, body });
-          return reply.code(answer.status).headers(answer.headers).send(answer.body);
+          return reply.code(answer.status).headers(answer.headers).serializer(asItIs).send(answer.body);
         }
         const headers = pick(request, requestHeaders);
         const answer = await upstreams.request({
@@ -207,6 +207,11 @@ export class Gateway implements Daemon {
       return { url, pid: typeof pid === 'number' ? pid : null, ready: ready === true };
     });
   }
+}
+
+/** Without a serializer Fastify would give the media type of a text a charset. */
+function asItIs(text: string): string {
+  return text;
 }
 
 function fastifyPath(path: string): string {

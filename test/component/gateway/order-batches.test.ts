@@ -275,6 +275,17 @@ describe('a gateway before an orders service', () => {
     }
   });
 
+  it('passes on a refusal as it is', async () => {
+    const { url } = await startGateway((orders) => orders.map(refusedAnswer));
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${url}/orders`, { method: 'POST', headers, body: '{}' });
+    const expected = refusedAnswer();
+    expect(answer.status).to.equal(expected.status);
+    expect(answer.headers.get('content-type')).to.equal(expected.headers['content-type']);
+    expect(answer.headers.get('retry-after')).to.equal(expected.headers['retry-after']);
+    expect(await answer.text()).to.equal(expected.body);
+  });
+
   it('lets no client reach the route that takes batches', async () => {
     let seen = 0;
     const { url } = await startGateway((orders) => {

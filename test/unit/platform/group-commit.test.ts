@@ -5,7 +5,14 @@ import { refusal } from '../../support/refusal.ts';
 
 describe('group commit', () => {
   /** A group commit whose writes end when the test says so. */
-  function held(limits: { batchSizeMax?: number; writesInFlightMax?: number; waitingMax?: number } = {}) {
+  function held(
+    limits: {
+      batchSizeMax?: number;
+      writesInFlightMax?: number;
+      waitingMax?: number;
+      waitingMsMax?: number;
+    } = {},
+  ) {
     const writes: { items: number[]; end: Deferred<string[]> }[] = [];
     const group = new GroupCommit<number, string>({
       write: (items) => {
@@ -120,5 +127,21 @@ describe('group commit', () => {
     await nextTurn();
     commit(2);
     expect(await again).to.equal('wrote 5');
+  });
+
+  it('refuses what has waited too long for its write to begin, and nothing that is being written', async () => {
+    const { group, commit, batches } = held({ waitingMsMax: 20 });
+    const first = group.submit(1);
+    await nextTurn();
+    const late = [group.submit(2), group.submit(3)].map((result) => refusal('unavailable', () => result));
+    await Promise.all(late);
+    commit(0);
+    expect(await first).to.equal('wrote 1');
+    await nextTurn();
+    const next = group.submit(4);
+    await nextTurn();
+    expect(batches()).to.deep.equal([[1], [4]]);
+    commit(1);
+    expect(await next).to.equal('wrote 4');
   });
 });
