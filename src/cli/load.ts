@@ -78,7 +78,7 @@ async function run(given: OptionsGiven, command: TillboxCommand): Promise<void> 
   const { createLogger } = await import('../platform/logging.ts');
   const { databasesAtHand } = await import('../system/databases-at-hand.ts');
   const { runLoad } = await import('../tools/load/load.ts');
-  const { gatewayUrl } = await import('./gateway/gateway-url.ts');
+  const { gatewayAccess } = await import('../system/gateway-access.ts');
   const { LoadLine } = await import('./terminal/load-line.ts');
   const { formatLoad } = await import('./terminal/load-text.ts');
   const { openTerminal } = await import('./terminal/terminal.ts');
@@ -92,7 +92,7 @@ async function run(given: OptionsGiven, command: TillboxCommand): Promise<void> 
   const { report, course } = await runLoad(
     {
       ...options,
-      url: gatewayUrl(config),
+      gateway: gatewayAccess(config),
       ...(databases === undefined ? {} : { databases }),
       log: createLogger('load', config.logLevel),
     },
@@ -121,7 +121,7 @@ async function writeFileOrRefuse(path: string, text: string, flag: 'w' | 'a' = '
   }
 }
 
-async function readOptions(given: OptionsGiven): Promise<Omit<LoadOptions, 'url'>> {
+async function readOptions(given: OptionsGiven): Promise<Omit<LoadOptions, 'gateway'>> {
   const { readArgument } = await import('./arguments.ts');
   const of = await import('./load-arguments.ts');
   const optional = <Value>(argument: Parameters<typeof readArgument<Value>>[0], text: string | undefined) =>

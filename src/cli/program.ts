@@ -20,6 +20,7 @@ import { addServe } from './serve.ts';
 import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
 import { ignoreClosedPipe } from './terminal/terminal.ts';
+import { addToken } from './token.ts';
 import { addTop } from './top.ts';
 import { addTopup } from './topup.ts';
 import { addTrace } from './trace.ts';
@@ -34,6 +35,7 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addStatus,
   addMigrate,
   addServe,
+  addToken,
   addCreateAccount,
   addTopup,
   addBalance,

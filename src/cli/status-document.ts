@@ -1,4 +1,7 @@
 import { type Config, type DatabaseName, databaseNames, redactUrl } from '../platform/config.ts';
+import { gatewayAccess } from '../system/gateway-access.ts';
+import { healthOf } from '../system/health.ts';
+import { trustOnly } from '../system/pinned-certificate.ts';
 import type { Runtime } from '../system/runtime-file.ts';
 
 /** What `tillbox status --json` prints. */
@@ -8,15 +11,6 @@ export interface StatusDocument {
   payments: { url: string; instances: { pid: number | null; ready: boolean }[] };
   databases: Record<DatabaseName, { url: string | null }>;
   embedded: boolean;
-}
-
-const answerMsMax = 3_000;
-
-interface Readiness {
-  ready: boolean;
-  pid: number | null;
-  orders: { url: string; pid: number | null; ready: boolean }[];
-  payments: { url: string; pid: number | null; ready: boolean }[];
 }
 
 /**
@@ -29,8 +23,8 @@ export async function statusDocument(options: {
   showSecrets: boolean;
 }): Promise<StatusDocument> {
   const { runtime, config, showSecrets } = options;
-  const url = config.url ?? runtime?.gateway.url ?? `http://${config.gatewayHost}:${config.gatewayPort}`;
-  const gateway = await readiness(url);
+  const { url, token, certificate } = gatewayAccess(config);
+  const gateway = await healthOf(url, token, certificate === undefined ? undefined : trustOnly(certificate));
   const service = async (name: 'orders' | 'payments') => {
     const started = runtime?.[name];
     const instances =
@@ -38,7 +32,7 @@ export async function statusDocument(options: {
         ? (gateway?.[name] ?? [])
         : await Promise.all(
             started.map(async ({ url: own, pid }) => {
-              const answer = await readiness(own);
+              const answer = await healthOf(own);
               return { url: own, pid: answer?.pid ?? pid, ready: answer?.ready ?? false };
             }),
           );
@@ -64,13 +58,4 @@ export async function statusDocument(options: {
     ) as StatusDocument['databases'],
     embedded: runtime?.embedded ?? false,
   };
-}
-
-async function readiness(url: string): Promise<Readiness | undefined> {
-  try {
-    const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(answerMsMax) });
-    return (await answer.json()) as Readiness;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,13 +1,23 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { DoorConfig } from '../platform/door-config.ts';
 import { CodedError } from '../platform/errors.ts';
 import { preferredWaitSeconds } from '../platform/http-headers.ts';
 import { sendProblem } from '../platform/http-problems.ts';
-import { createHttpServer, listen } from '../platform/http-server.ts';
+import { createHttpServer, listen, type TlsFiles } from '../platform/http-server.ts';
+import { principalHeaderName } from '../platform/identity/gateway-credential.ts';
+import { principalHeader } from '../platform/identity/principal.ts';
+import type { SecretSource } from '../platform/identity/tokens.ts';
 import type { Daemon } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
+import { guardConnections } from './connections.ts';
+import { CrossOrigin } from './cross-origin.ts';
 import { docsPage } from './docs-page.ts';
+import { Door } from './door.ts';
+import { guardEntrance } from './entrance.ts';
+import { InFlight } from './in-flight.ts';
 import { openApiDocument } from './openapi.ts';
 import { OrderBatches } from './order-batches.ts';
+import { refuseAnothers } from './ownership.ts';
 import { type Route, routes } from './routes.ts';
 import { Upstreams } from './upstreams.ts';
 
@@ -17,8 +27,15 @@ export interface GatewaySettings {
   port: number;
   ordersUrls: readonly string[];
   paymentsUrls: readonly string[];
+  /** Whom it lets in, and how. */
+  door: DoorConfig;
+  localSecret?: SecretSource | undefined;
+  tls?: TlsFiles | undefined;
   log: Logger;
 }
+
+/** The instances of each service, as they are. */
+type Instances = Record<'orders' | 'payments', { url: string; pid: number | null; ready: boolean }[]>;
 
 /** Headers that mean something to a service; no other crosses. */
 const requestHeaders = ['content-type', 'idempotency-key', 'prefer', 'traceparent', 'last-event-id'] as const;
@@ -46,21 +63,32 @@ export class Gateway implements Daemon {
   readonly #app: FastifyInstance;
   readonly #upstreams: Record<'orders' | 'payments', Upstreams>;
   readonly #orders: OrderBatches;
+  readonly #door: Door;
+  /** What is asked of the services just now, for all who want to know it. */
+  #asking: Promise<Instances> | undefined;
   /** Event streams under way. They may last for ever, so `stop` ends them. */
   readonly #streams = new Set<FastifyReply>();
 
   constructor(settings: GatewaySettings) {
     this.#settings = settings;
-    this.#app = createHttpServer({ log: settings.log, bodies: 'bytes' });
+    const { host, door, localSecret, tls, log } = settings;
+    this.#app = createHttpServer({ log, bodies: 'bytes', tls });
+    guardConnections(this.#app.server);
     this.#upstreams = {
-      orders: new Upstreams('orders', settings.ordersUrls),
-      payments: new Upstreams('payments', settings.paymentsUrls),
+      orders: new Upstreams('orders', settings.ordersUrls, door.gatewaySecret),
+      payments: new Upstreams('payments', settings.paymentsUrls, door.gatewaySecret),
     };
+    this.#door = new Door({ config: door, host, localSecret });
     this.#orders = new OrderBatches(this.#upstreams.orders);
-    this.#app.addHook('onRequest', admit);
+    guardEntrance(this.#app, {
+      door: this.#door,
+      crossOrigin: new CrossOrigin(door.corsOrigins),
+      inFlight: new InFlight(),
+      secure: tls !== undefined || door.trustedProxies.length > 0,
+    });
     for (const route of routes) this.#addRoute(route);
     this.#refuseOtherMethods();
-    this.#app.get('/readyz', (_request, reply) => this.#answerReady(reply));
+    this.#app.get('/readyz', (request, reply) => this.#answerReady(request, reply));
     const document = openApiDocument();
     this.#app.get('/openapi.json', () => document);
     this.#app.get('/docs', (_request, reply) =>
@@ -84,7 +112,8 @@ export class Gateway implements Daemon {
     await Promise.all(Object.values(this.#upstreams).map((upstreams) => upstreams.close()));
   }
 
-  #addRoute({ method, path, service, batched, streamed }: Route): void {
+  #addRoute(route: Route): void {
+    const { method, path, service, batched, streamed } = route;
     const upstreams = this.#upstreams[service];
     this.#app.route({
       method,
@@ -92,12 +121,14 @@ export class Gateway implements Daemon {
       handler: async (request, reply) => {
         const waitSeconds = preferredWaitSeconds(request.headers['prefer']);
         const body = request.body as Buffer | undefined;
+        const { principal } = request.visit;
+        refuseAnothers(principal, route, { params: request.params, query: request.query, body });
         if (batched && body !== undefined && waitSeconds === undefined) {
-          const headers = pick(request.headers, batchedHeaders, request.id);
+          const headers = pick(request, batchedHeaders);
           const answer = await this.#orders.submit({ headers, body });
           return reply.code(answer.status).headers(answer.headers).serializer(asItIs).send(answer.body);
         }
-        const headers = pick(request.headers, requestHeaders, request.id);
+        const headers = pick(request, requestHeaders);
         const answer = await upstreams.request({
           method,
           path: request.raw.url ?? '/',
@@ -145,16 +176,28 @@ export class Gateway implements Daemon {
     }
   }
 
-  /** Ready when each service has an instance that is. */
-  async #answerReady(reply: FastifyReply) {
-    const [orders, payments] = await Promise.all([
-      this.#instancesOf('orders'),
-      this.#instancesOf('payments'),
-    ]);
-    const ready = orders.some((instance) => instance.ready) && payments.some((instance) => instance.ready);
+  /** Ready when each service has an instance that is. Which ones there are is told to who may see everything. */
+  async #answerReady(request: FastifyRequest, reply: FastifyReply) {
+    this.#asking ??= this.#askInstances();
+    const [instances, principal] = await Promise.all([this.#asking, this.#door.whoAsks(request.raw)]);
+    const ready = Object.values(instances).every((some) => some.some((instance) => instance.ready));
     reply.code(ready ? 200 : 503);
     if (!ready) reply.header('retry-after', 1);
-    return { ready, service: 'gateway', pid: process.pid, orders, payments };
+    const about = { ready, service: 'gateway' };
+    return principal?.scope === 'operator' ? { ...about, pid: process.pid, ...instances } : about;
+  }
+
+  /** However many want to know: the services are asked by one of them at a time. */
+  async #askInstances(): Promise<Instances> {
+    try {
+      const [orders, payments] = await Promise.all([
+        this.#instancesOf('orders'),
+        this.#instancesOf('payments'),
+      ]);
+      return { orders, payments };
+    } finally {
+      this.#asking = undefined;
+    }
   }
 
   async #instancesOf(service: 'orders' | 'payments') {
@@ -166,12 +209,6 @@ export class Gateway implements Daemon {
   }
 }
 
-/** Every request passes here first, before its route and its body are looked at. */
-function admit(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  reply.header('x-request-id', request.id);
-  done();
-}
-
 /** Without a serializer Fastify would give the media type of a text a charset. */
 function asItIs(text: string): string {
   return text;
@@ -181,13 +218,11 @@ function fastifyPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
-/** What crosses of a request: these headers, and the id it is known by. */
-function pick(
-  headers: Record<string, string | string[] | undefined>,
-  names: readonly string[],
-  requestId: string,
-): Record<string, string> {
-  const picked: Record<string, string> = { 'x-request-id': requestId };
+/** What crosses of a request: these headers, the id it is known by, and who asks. */
+function pick({ headers, id, visit }: FastifyRequest, names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = { 'x-request-id': id };
+  const principal = principalHeader(visit.principal);
+  if (principal !== undefined) picked[principalHeaderName] = principal;
   for (const name of names) {
     const value = headers[name];
     if (value !== undefined) picked[name] = Array.isArray(value) ? value.join(', ') : value;

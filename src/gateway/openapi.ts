@@ -37,7 +37,18 @@ export function openApiDocument() {
       '/openapi.json': { get: page('This document', 'application/json') },
       '/docs': { get: page('This document as a page to read', 'text/html') },
     },
-    components: { schemas: { Problem: problemSchema } },
+    components: {
+      schemas: { Problem: problemSchema },
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description:
+            "`sub` is the user id; scope `user` for the user's own account and orders, `operator` for everyone's. On the machine itself, with no identity configured, none is needed.",
+        },
+      },
+    },
   };
 }
 
@@ -65,6 +76,9 @@ const problemSchema = {
   },
 } as const;
 
+/** What the door of the gateway can answer to any request. */
+const doorErrors: ErrorCode[] = ['unauthenticated', 'forbidden', 'misdirected', 'rate-limited'];
+
 function operationOf({ operation, summary, service, schema, answer, errors }: Route): object {
   const parameters = [
     ...parametersIn('path', schema.params),
@@ -82,7 +96,11 @@ function operationOf({ operation, summary, service, schema, answer, errors }: Ro
     ...(schema.body === undefined
       ? {}
       : { requestBody: { required: true, content: { 'application/json': { schema: schema.body } } } }),
-    responses: { [answer.status]: { description: answer.description, content }, ...problems(errors) },
+    security: [{ bearer: [] }, {}],
+    responses: {
+      [answer.status]: { description: answer.description, content },
+      ...problems([...errors, ...doorErrors]),
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { CodedError } from '../platform/errors.ts';
+import { credentialHeader } from '../platform/identity/gateway-credential.ts';
 import { type Answer, type Forward, hangs, Instance, neverSent, waitingConnectionsMax } from './instance.ts';
 
 /** A service that is away is known to be so in under 3 s, on a busy machine too. */
@@ -16,10 +17,12 @@ export class Upstreams {
   readonly #instances: Instance[];
   #next = 0;
   readonly #inFlight = { atOnce: 0, waiting: 0 };
+  readonly #credential: string | undefined;
 
-  /** @param urls base URL of each instance */
-  constructor(service: string, urls: readonly string[]) {
+  /** @param urls base URL of each instance @param credential what shows them that this is the gateway */
+  constructor(service: string, urls: readonly string[], credential?: string) {
     this.#service = service;
+    this.#credential = credential;
     this.#instances = urls.map((url) => new Instance(url));
   }
 
@@ -59,6 +62,7 @@ export class Upstreams {
     forward: Forward,
     read: (answer: Answer) => Result | Promise<Result>,
   ): Promise<{ result: Result; doubtful: boolean }> {
+    if (this.#credential !== undefined) forward.headers[credentialHeader] = this.#credential;
     const deadline = (forward.since ?? performance.now()) + answerMsMax + forward.extraMs;
     const turn = this.#inTurn();
     const tries = forward.repeatable ? [...turn, ...turn] : turn;

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Database, plansByIndex } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { createHttpServer, listen } from '../platform/http-server.ts';
+import { openForGateway } from '../platform/identity/service-door.ts';
 import { type Daemon, waitUntilAvailable } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { RetentionSettings } from '../platform/retention.ts';
@@ -20,6 +21,8 @@ export interface ServiceSettings {
   /** Address and port of its HTTP; port 0 takes any free one. */
   host: string;
   port: number;
+  /** What the gateway shows; without it whoever reaches the service is believed. */
+  gatewaySecret?: string | undefined;
   retention: RetentionSettings;
   log: Logger;
 }
@@ -73,6 +76,7 @@ export class Service implements Daemon {
     this.#name = name;
     this.#settings = settings;
     this.#app = createHttpServer({ log, bodies: 'json' });
+    openForGateway(this.#app, settings.gatewaySecret);
     this.#broker = new Broker({ url: brokerUrl, name, log });
     const database = new Database({
       url: databaseUrl,

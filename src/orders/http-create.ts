@@ -12,6 +12,9 @@ import { jsonType, parseJsonBody } from '../platform/http-json.ts';
 import { problemAnswer, refusalOf } from '../platform/http-problems.ts';
 import { untilClosed } from '../platform/http-server.ts';
 import { checked, compileSchema } from '../platform/http-validation.ts';
+import { principalHeaderName } from '../platform/identity/gateway-credential.ts';
+import { mayActFor, type Principal, principalIn } from '../platform/identity/principal.ts';
+import { accountNotFound, gatewayAlone } from '../platform/identity/refusals.ts';
 import type { Logger } from '../platform/logging.ts';
 import { parseAmount } from '../platform/money.ts';
 import type { Created, OrderCreation } from './create-orders.ts';
@@ -30,7 +33,7 @@ export interface CreateOrderParts {
 export function addCreateOrder(app: FastifyInstance, parts: CreateOrderParts): void {
   const { creation, watch } = parts;
   app.post('/orders', async (request, reply) => {
-    const created = await creation.create(orderRequestIn(request.body, request.headers));
+    const created = await creation.create(orderRequestIn(request.body, request.headers, request.principal));
     reply.code(201).headers(headersOf(created));
     const waitSeconds = preferredWaitSeconds(request.headers['prefer']);
     if (waitSeconds === undefined) return viewOrder(created.order);
@@ -52,7 +55,9 @@ function addCreateOrders(app: FastifyInstance, { creation, log }: CreateOrderPar
   );
   const answer = async ({ headers, body }: BatchedRequest): Promise<BatchedAnswer> => {
     try {
-      const created = await creation.create(orderRequestIn(parseJsonBody(body), headers));
+      const principal = principalIn(headers[principalHeaderName]);
+      if (principal === undefined) throw gatewayAlone();
+      const created = await creation.create(orderRequestIn(parseJsonBody(body), headers, principal));
       return {
         status: 201,
         headers: { 'content-type': jsonType, ...headersOf(created) },
@@ -74,9 +79,14 @@ const validateBody = compileSchema<{ user_id: string; amount: string; descriptio
 );
 const validateHeaders = compileSchema<{ 'idempotency-key'?: string }>(createOrderSchema.headers);
 
-/** The order that a request asks for. @throws CodedError `validation-failed` */
-function orderRequestIn(body: unknown, headers: Record<string, string | string[] | undefined>): OrderRequest {
+/** The order that a request asks for. @throws CodedError `validation-failed`, `account-not-found` for another's */
+function orderRequestIn(
+  body: unknown,
+  headers: Record<string, string | string[] | undefined>,
+  principal: Principal,
+): OrderRequest {
   const { user_id: userId, amount, description = '' } = checked(validateBody, body);
+  if (!mayActFor(principal, userId)) throw accountNotFound(userId);
   const { 'idempotency-key': idempotencyKey } = checked(validateHeaders, headers);
   return {
     userId,

@@ -3,6 +3,8 @@ import type { Database } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { isUuid } from '../platform/field-schemas.ts';
 import { untilClosed } from '../platform/http-server.ts';
+import { mayActFor, type Principal } from '../platform/identity/principal.ts';
+import { accountNotFound } from '../platform/identity/refusals.ts';
 import { cursorRefused, cutPage, keyInCursor, pageSizeDefault } from '../platform/paging.ts';
 import { addCreateOrder, type CreateOrderParts } from './http-create.ts';
 import {
@@ -33,8 +35,9 @@ function addReadOrders(app: FastifyInstance, { database }: Services): void {
   app.get<{ Querystring: { user_id: string; status?: OrderStatus; limit?: string; cursor?: string } }>(
     '/orders',
     { schema: { ...listOrdersSchema, response: { 200: orderPageSchema } } },
-    async ({ query }) => {
+    async ({ query, principal }) => {
       const { user_id: userId, status, cursor } = query;
+      if (!mayActFor(principal, userId)) throw accountNotFound(userId);
       const limit = Number(query.limit ?? pageSizeDefault);
       const after = keyInCursor(cursor);
       if (after !== undefined && !(await isOrderOf(database, userId, after))) throw cursorRefused();
@@ -47,7 +50,7 @@ function addReadOrders(app: FastifyInstance, { database }: Services): void {
   app.get<{ Params: { id: string } }>(
     '/orders/:id',
     { schema: { ...orderIdSchema, response: { 200: orderSchema } } },
-    async ({ params }) => viewOrder(await findOrder(database, params.id)),
+    async ({ params, principal }) => viewOrder(await findOrder(database, params.id, principal)),
   );
 }
 
@@ -56,7 +59,7 @@ function addOrderEvents(app: FastifyInstance, { database, watch, publications }:
     '/orders/:id/events',
     { schema: watchOrderSchema },
     async (request, reply) => {
-      const order = await findOrder(database, request.params.id);
+      const order = await findOrder(database, request.params.id, request.principal);
       reply.hijack();
       const { raw } = reply;
       raw.writeHead(200, {
@@ -70,9 +73,10 @@ function addOrderEvents(app: FastifyInstance, { database, watch, publications }:
   );
 }
 
-async function findOrder(database: Database, id: string): Promise<Order> {
+/** The order; one that belongs to somebody else is as little there as one that nobody created. */
+async function findOrder(database: Database, id: string, principal: Principal): Promise<Order> {
   const [order] = await findOrders(database, [id]);
-  if (order === undefined) {
+  if (order === undefined || !mayActFor(principal, order.userId)) {
     const detail = `There is no order ${id}. List a user's orders with GET /orders?user_id=…, or tillbox orders USER.`;
     throw new CodedError('order-not-found', detail);
   }

@@ -1,7 +1,7 @@
 import { type Database, repeatSafely } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
+import { accountNotFound } from '../platform/identity/refusals.ts';
 import { findAccounts, insertAccount, type StoredAccount } from './account-store.ts';
-import { accountNotFound } from './top-up.ts';
 
 /** What became of a request: when the account was created, and whether by an earlier request. */
 export interface AccountCreated {

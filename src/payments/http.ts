@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Database } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
+import { mayActFor, type Principal } from '../platform/identity/principal.ts';
+import { accountNotFound, anothersAccount } from '../platform/identity/refusals.ts';
 import { amountRule, balanceMax, formatAmount, parseAmount } from '../platform/money.ts';
 import { cursorRefused, cutPage, keyInCursor, pageSizeDefault } from '../platform/paging.ts';
 import { viewAccount, viewEntry } from './account.ts';
@@ -35,7 +37,8 @@ export function addPaymentRoutes(
   app.post<{ Body: { user_id: string }; Headers: IdempotencyHeaders }>(
     '/accounts',
     { schema: { ...createAccountSchema, response: { 201: accountSchema } } },
-    async ({ body, headers }, reply) => {
+    async ({ body, headers, principal }, reply) => {
+      if (!mayActFor(principal, body.user_id)) throw anothersAccount();
       const { createdAt, replayed } = await createAccount(database, body.user_id, headers['idempotency-key']);
       reply.code(201).header('location', `/accounts/${body.user_id}`);
       if (replayed) reply.header('idempotent-replayed', 'true');
@@ -46,7 +49,8 @@ export function addPaymentRoutes(
   app.get<{ Params: UserParams }>(
     '/accounts/:user_id',
     { schema: { ...accountIdSchema, response: { 200: accountSchema } } },
-    async ({ params }) => {
+    async ({ params, principal }) => {
+      refuseAnothers(principal, params);
       const { userId, balance, createdAt } = await findAccount(database, params.user_id);
       return viewAccount(userId, balance, createdAt);
     },
@@ -55,7 +59,8 @@ export function addPaymentRoutes(
   app.post<{ Params: UserParams; Body: { amount: string }; Headers: IdempotencyHeaders }>(
     '/accounts/:user_id/topups',
     { schema: { ...topUpSchema, response: { 201: topupSchema } } },
-    async ({ params, body, headers }, reply) => {
+    async ({ params, body, headers, principal }, reply) => {
+      refuseAnothers(principal, params);
       const amount = parseAmount(body.amount);
       if (amount === undefined) {
         const fields = [{ field: 'amount', message: amountRule }];
@@ -78,7 +83,8 @@ export function addPaymentRoutes(
   app.get<{ Params: UserParams; Querystring: { limit?: string; cursor?: string } }>(
     '/accounts/:user_id/entries',
     { schema: { ...listEntriesSchema, response: { 200: entryPageSchema } } },
-    async ({ params, query }) => {
+    async ({ params, query, principal }) => {
+      refuseAnothers(principal, params);
       const { userId } = await findAccount(database, params.user_id);
       const limit = Number(query.limit ?? pageSizeDefault);
       const before = seqInCursor(query.cursor);
@@ -91,8 +97,12 @@ export function addPaymentRoutes(
   app.get<{ Params: { order_id: string } }>(
     '/payments/:order_id',
     { schema: { ...orderPaymentSchema, response: { 200: paymentSchema } } },
-    ({ params }) => findPaymentProgress(database, params.order_id),
+    ({ params, principal }) => findPaymentProgress(database, params.order_id, principal),
   );
+}
+
+function refuseAnothers(principal: Principal, { user_id: userId }: UserParams): void {
+  if (!mayActFor(principal, userId)) throw accountNotFound(userId);
 }
 
 function seqInCursor(cursor: string | undefined): bigint {

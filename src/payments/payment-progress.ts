@@ -1,5 +1,6 @@
 import type { Queryable } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
+import { mayActFor, type Principal } from '../platform/identity/principal.ts';
 import type { Decision } from './decisions.ts';
 import { findProgress } from './progress-store.ts';
 
@@ -15,15 +16,22 @@ export interface PaymentView {
   published: boolean;
 }
 
-/** How far the payment of an order has come. @throws CodedError `payment-not-found` before its request arrives */
-export async function findPaymentProgress(db: Queryable, orderId: string): Promise<PaymentView> {
+/**
+ * How far the payment of an order has come. @throws CodedError `payment-not-found` before its request arrives, and to
+ * who may not act for its user
+ */
+export async function findPaymentProgress(
+  db: Queryable,
+  orderId: string,
+  principal: Principal,
+): Promise<PaymentView> {
   const id = orderId.toLowerCase();
   const row = await findProgress(db, id);
-  if (row === undefined) {
+  if (row === undefined || !mayActFor(principal, row.user_id)) {
     const detail = `No payment request of an order ${id} has arrived. Look at the order with GET /orders/${id}, or tillbox order ${id}.`;
     throw new CodedError('payment-not-found', detail);
   }
-  const { received_at, decided_at, ...rest } = row;
+  const { user_id: _user, received_at, decided_at, ...rest } = row;
   const time = (at: Date | null) => at?.toISOString() ?? null;
   return { order_id: id, received_at: time(received_at), decided_at: time(decided_at), ...rest };
 }

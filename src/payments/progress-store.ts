@@ -4,6 +4,7 @@ import type { Decision } from './decisions.ts';
 
 /** A payment as the tables have it. */
 export interface ProgressRow {
+  user_id: string;
   received_at: Date | null;
   decided_at: Date | null;
   outcome: Decision['outcome'] | null;
@@ -25,7 +26,7 @@ const findProgressStatement: Statement = {
     ), seen as (
       select count(*) as rows, max(created_at) as newest from oldest
     )
-    select received.received_at, decided.decided_at, decided.outcome, decided.reason,
+    select coalesce(decided.user_id, received.user_id) as user_id, received.received_at, decided.decided_at, decided.outcome, decided.reason,
            decided.order_id is not null
              and (seen.rows < ${rowsMax} or decided.decided_at <= seen.newest)
              and not exists (select from oldest where oldest.created_at = decided.decided_at) as published

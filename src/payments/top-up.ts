@@ -2,6 +2,7 @@ import { v7 as uuidV7 } from 'uuid';
 import { type Database, repeatSafely, type Transaction } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { GroupCommit } from '../platform/group-commit.ts';
+import { accountNotFound } from '../platform/identity/refusals.ts';
 import { isLockTimeout } from '../platform/postgres-errors.ts';
 import { type Account, credit, type NewEntry } from './account.ts';
 import { type FreeAccounts, lockAccounts, lockFreeAccounts, writeMovements } from './account-store.ts';
@@ -116,12 +117,6 @@ async function topUpIn(
       ? outcome
       : { topup: byId.get(outcome.id) as Topup, replayed: outcome.replayed },
   );
-}
-
-/** The refusal for a user without an account. */
-export function accountNotFound(userId: string): CodedError {
-  const detail = `User ${userId} has no account. Create one first: POST /accounts, or tillbox create-account ${userId}.`;
-  return new CodedError('account-not-found', detail);
 }
 
 function accountHeld(userId: string): CodedError {

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { type DoorConfig, doorVariables, readDoorConfig } from './door-config.ts';
 import { CodedError, type FieldError } from './errors.ts';
 import { type LogLevel, logLevels } from './logging.ts';
 import type { RetentionSettings } from './retention.ts';
@@ -25,6 +26,10 @@ export interface Config {
   /** The gateway's upstreams. */
   ordersUrls: string[];
   paymentsUrls: string[];
+  /** Whom the gateway lets in, and how. */
+  door: DoorConfig;
+  /** The token the command line sends, wherever the gateway is. */
+  token: string | undefined;
   retention: RetentionSettings;
   logLevel: LogLevel;
 }
@@ -50,6 +55,7 @@ export const environmentVariables = {
   TILLBOX_IDEMPOTENCY_RETENTION_DAYS:
     'how long an idempotency key replays the first answer; later it is new (default: 30)',
   TILLBOX_LOG_LEVEL: `one of ${logLevels.join(', ')} (default: info)`,
+  ...doorVariables,
   NO_COLOR: 'set to anything: no colour',
 } as const;
 export type EnvironmentVariable = keyof typeof environmentVariables;
@@ -108,6 +114,13 @@ export function readConfig(environment: Environment): Config {
   const urls = (name: EnvironmentVariable, otherwise: string): string[] =>
     (text(name) ?? otherwise).split(',').map((value) => httpUrl(name, value.trim()));
 
+  const token = (): string | undefined => {
+    const value = text('TILLBOX_TOKEN');
+    if (value !== undefined && !/^[\w.~+/=-]+$/.test(value))
+      refuse('TILLBOX_TOKEN', 'must be a token, as tillbox token prints it');
+    return value;
+  };
+
   const shared = databaseUrl('DATABASE_URL');
   const level = text('TILLBOX_LOG_LEVEL') ?? 'info';
   if (!logLevels.includes(level as LogLevel)) {
@@ -130,6 +143,8 @@ export function readConfig(environment: Environment): Config {
     paymentsPort,
     ordersUrls: urls('ORDERS_URL', `http://127.0.0.1:${ordersPort}`),
     paymentsUrls: urls('PAYMENTS_URL', `http://127.0.0.1:${paymentsPort}`),
+    door: readDoorConfig({ text, refuse }),
+    token: token(),
     retention: {
       inboxRetentionDays: days('TILLBOX_INBOX_RETENTION_DAYS', 7),
       idempotencyRetentionDays: days('TILLBOX_IDEMPOTENCY_RETENTION_DAYS', 30),

@@ -9,6 +9,8 @@ export const errorCatalogue = {
   'malformed-request': { status: 400, exit: 2, title: 'The request is not HTTP' },
   usage: { status: 400, exit: 2, title: 'The command was not understood' },
   unauthorized: { status: 401, exit: 4, title: 'Not authorised' },
+  unauthenticated: { status: 401, exit: 4, title: 'Who asks is not known' },
+  forbidden: { status: 403, exit: 4, title: 'This may not be asked' },
   'account-not-found': { status: 404, exit: 5, title: 'No such account' },
   'order-not-found': { status: 404, exit: 5, title: 'No such order' },
   'payment-not-found': { status: 404, exit: 5, title: 'No payment of this order yet' },
@@ -28,6 +30,8 @@ export const errorCatalogue = {
     title: 'The idempotency key was used for another request',
   },
   'balance-limit': { status: 422, exit: 6, title: 'The balance would exceed what an account can hold' },
+  misdirected: { status: 421, exit: 2, title: 'The request is for another host' },
+  'rate-limited': { status: 429, exit: 7, title: 'Too many requests in too short a time' },
   'headers-too-large': { status: 431, exit: 2, title: 'The headers are too large' },
   internal: { status: 500, exit: 1, title: 'Something is wrong in tillbox' },
   unavailable: { status: 503, exit: 7, title: 'Something behind is away' },
@@ -52,18 +56,26 @@ export interface FieldError {
 export class CodedError extends Error {
   readonly code: ErrorCode;
   readonly fields: readonly FieldError[];
-  /** For 503: after how many seconds a retry makes sense. */
+  /** For 429 and 503: after how many seconds a retry makes sense. */
   readonly retryAfterSeconds: number | undefined;
+  /** Further headers of the answer, such as `www-authenticate`. */
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(
     code: ErrorCode,
     detail: string,
-    options: { cause?: unknown; fields?: readonly FieldError[]; retryAfterSeconds?: number } = {},
+    options: {
+      cause?: unknown;
+      fields?: readonly FieldError[];
+      retryAfterSeconds?: number;
+      headers?: Readonly<Record<string, string>>;
+    } = {},
   ) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'CodedError';
     this.code = code;
     this.fields = options.fields ?? [];
+    this.headers = options.headers ?? {};
     this.retryAfterSeconds =
       options.retryAfterSeconds ?? (errorCatalogue[code].status === 503 ? 1 : undefined);
   }

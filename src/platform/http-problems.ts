@@ -29,6 +29,7 @@ export interface Problem {
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: CodedError): FastifyReply {
   const { status } = errorCatalogue[error.code];
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
+  reply.headers(error.headers);
   const problem = problemOf(error, request.id);
   return reply.code(status).type(problemType).serializer(JSON.stringify).send(problem);
 }

@@ -16,16 +16,38 @@ import { compileSchema } from './http-validation.ts';
 import type { Logger } from './logging.ts';
 
 const requestMsMax = 10_000;
+/** Within it the headers must be there, and with TLS the handshake must be done before. */
+const headersMsMax = 5_000;
+/** How often those that take longer are looked for. */
+const lateCheckMs = 1_000;
+/** Connections the system holds until they are taken; beyond it a client tries again after a second. */
+const backlog = 4_096;
 /** How often connections that became idle are looked for while closing. */
 const idleSweepMs = 50;
+
+/** What a server shows to be who it is (PEM). */
+export interface TlsFiles {
+  /** With its chain. */
+  cert: string;
+  key: string;
+}
 
 /**
  * The base of every HTTP server of ours: JSON only, limits on everything, problem documents for every
  * refusal, request ids, `/livez`.
  * @param options.bodies what a route gets: the parsed value, or for one that only passes it on the bytes
+ * @param options.tls certificate with its chain, and private key (PEM)
  */
-export function createHttpServer(options: { log: Logger; bodies: 'json' | 'bytes' }): FastifyInstance {
+export function createHttpServer(options: {
+  log: Logger;
+  bodies: 'json' | 'bytes';
+  tls?: TlsFiles | undefined;
+}): FastifyInstance {
+  const timeouts = { headersTimeout: headersMsMax, connectionsCheckingInterval: lateCheckMs };
   const app = fastify({
+    ...(options.tls === undefined
+      ? { http: timeouts }
+      : { https: { ...timeouts, ...options.tls, handshakeTimeout: headersMsMax } }),
     logger: false,
     bodyLimit: bodyBytesMax,
     requestTimeout: requestMsMax,
@@ -65,7 +87,7 @@ export function createHttpServer(options: { log: Logger; bodies: 'json' | 'bytes
 /** Begins to listen; answers the URL. Throws `conflict` when the port is taken. */
 export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
   try {
-    return await app.listen({ host, port });
+    return await app.listen({ host, port, backlog });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw cause;

@@ -1,7 +1,11 @@
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, environmentVariables } from '../platform/config.ts';
+import { doorVariables, isWildcard } from '../platform/door-config.ts';
 import { CodedError } from '../platform/errors.ts';
-import type { DatabaseUrls } from './migrate.ts';
+import { newCredential } from '../platform/identity/gateway-credential.ts';
+import { healthOf } from './health.ts';
+import type { Logins } from './logins.ts';
 import { reservePort } from './ports.ts';
 import type { Runtime } from './runtime-file.ts';
 import { type ProcessEvents, SupervisedProcess } from './supervised-process.ts';
@@ -11,19 +15,15 @@ const readyPollMs = 30;
 const serviceHost = '127.0.0.1';
 
 /** What a daemon gets of the environment: what every program expects, and how to work. No URL, no secret. */
-const inheritedNames = [
-  'PATH',
-  'HOME',
-  'USER',
-  'LANG',
-  'LC_ALL',
-  'TZ',
-  'TMPDIR',
-  'NODE_EXTRA_CA_CERTS',
+const inheritedNames = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'];
+/** Variables of ours that only some need, or that are set apart. */
+const commandLineNames = ['TILLBOX_URL', 'TILLBOX_TOKEN', 'TILLBOX_GATEWAY_SECRET'];
+const gatewayNames = Object.keys(doorVariables).filter((name) => !commandLineNames.includes(name));
+const serviceNames = [
   'PGSSLMODE',
   'PGSSLROOTCERT',
   ...Object.keys(environmentVariables).filter(
-    (name) => name.startsWith('TILLBOX_') && name !== 'TILLBOX_URL',
+    (name) => name.startsWith('TILLBOX_') && ![...commandLineNames, ...gatewayNames].includes(name),
   ),
 ];
 
@@ -37,8 +37,7 @@ interface Member {
 export interface FleetSettings {
   config: Config;
   instances: { orders: number; payments: number };
-  /** Each database's URL with the login of its service. */
-  logins: DatabaseUrls;
+  logins: Logins;
   environment: Readonly<Record<string, string | undefined>>;
   events: ProcessEvents;
 }
@@ -48,10 +47,13 @@ export class Fleet {
   readonly #settings: FleetSettings;
   readonly #services: Record<'orders' | 'payments', Member[]> = { orders: [], payments: [] };
   #gateway: Member | undefined;
+  /** What gateway and services recognise each other by. */
+  readonly #credential: string;
   #stopping = false;
 
   constructor(settings: FleetSettings) {
     this.#settings = settings;
+    this.#credential = settings.config.door.gatewaySecret ?? newCredential();
   }
 
   /** Starts all and resolves when every one is ready. Throws `unavailable`, or `conflict` for a port in use. */
@@ -71,42 +73,54 @@ export class Fleet {
     for (let index = 0; index < count; index += 1) {
       const wanted = firstPort === 0 ? 0 : firstPort + index;
       const port = await reservePort(serviceHost, wanted, `${variable}_PORT`);
-      const daemon = this.#startProcess(count === 1 ? service : `${service}-${index + 1}`, service, {
-        [`${variable}_DATABASE_URL`]: logins[service],
-        BROKER_DATABASE_URL: logins.broker,
-        [`${variable}_PORT`]: String(port),
+      const name = count === 1 ? service : `${service}-${index + 1}`;
+      const daemon = this.#startProcess(name, service, serviceNames, async () => {
+        const urls = await logins.lookUp();
+        return {
+          [`${variable}_DATABASE_URL`]: urls[service],
+          BROKER_DATABASE_URL: urls.broker,
+          [`${variable}_PORT`]: String(port),
+        };
       });
       this.#services[service].push({ daemon, url: `http://${serviceHost}:${port}` });
     }
   }
 
   async #startGateway(): Promise<void> {
-    const { gatewayHost, gatewayPort } = this.#settings.config;
+    const { gatewayHost, gatewayPort, door } = this.#settings.config;
     const port = await reservePort(gatewayHost, gatewayPort, 'GATEWAY_PORT');
     const urls = (members: Member[]) => members.map(({ url }) => url).join(',');
-    const daemon = this.#startProcess('gateway', 'gateway', {
+    const daemon = this.#startProcess('gateway', 'gateway', gatewayNames, async () => ({
       GATEWAY_HOST: gatewayHost,
       GATEWAY_PORT: String(port),
       ORDERS_URL: urls(this.#services.orders),
       PAYMENTS_URL: urls(this.#services.payments),
-    });
-    const host = gatewayHost.includes(':') ? `[${gatewayHost}]` : gatewayHost;
-    this.#gateway = { daemon, url: `http://${host}:${port}` };
+    }));
+    const scheme = door.tls === undefined ? 'http' : 'https';
+    this.#gateway = { daemon, url: `${scheme}://${reachableAt(gatewayHost)}:${port}` };
   }
 
-  #startProcess(name: string, service: string, own: Record<string, string>): SupervisedProcess {
+  #startProcess(
+    name: string,
+    service: string,
+    names: readonly string[],
+    own: () => Promise<Record<string, string>>,
+  ): SupervisedProcess {
     const { config, environment, events } = this.#settings;
-    const inherited = inheritedNames.flatMap((key) => (environment[key] ? [[key, environment[key]]] : []));
+    const inherited = [...inheritedNames, ...names].flatMap((key) =>
+      environment[key] ? [[key, environment[key]]] : [],
+    );
     const daemon = new SupervisedProcess({
       name,
       arguments: ['serve', service],
-      environment: {
+      environment: async () => ({
         ...Object.fromEntries(inherited),
         // As the flags left them, whatever the environment says.
         TILLBOX_HOME: config.home,
         TILLBOX_LOG_LEVEL: config.logLevel,
-        ...own,
-      },
+        TILLBOX_GATEWAY_SECRET: this.#credential,
+        ...(await own()),
+      }),
       events,
     });
     daemon.start();
@@ -117,13 +131,20 @@ export class Fleet {
     const deadline = performance.now() + readyMsMax;
     while (performance.now() < deadline) {
       if (this.#stopping) throw new CodedError('conflict', 'Stopped before it was ready.');
-      if (await allReady(this.#gateway?.url ?? '')) return;
+      if (await this.#isReady()) return;
       await sleep(readyPollMs);
     }
     const lines = this.#daemons.flatMap(({ name, lastLines }) =>
       lastLines.slice(-3).map((line) => `${name}: ${line}`),
     );
     throw new CodedError('unavailable', `The daemons did not become ready in a minute.\n${lines.join('\n')}`);
+  }
+
+  /** Each by itself: the gateway is ready with one instance of each service. */
+  async #isReady(): Promise<boolean> {
+    const members = [this.#gateway, ...this.#services.orders, ...this.#services.payments];
+    const ready = await Promise.all(members.map((member) => isReady(member?.url ?? '')));
+    return ready.every(Boolean);
   }
 
   /** Where everything listens, and its processes now. */
@@ -133,8 +154,12 @@ export class Fleet {
       pid: member?.daemon.pid ?? 0,
     });
     const { orders, payments } = this.#services;
+    const { tls } = this.#settings.config.door;
     return {
-      gateway: describe(this.#gateway),
+      gateway: {
+        ...describe(this.#gateway),
+        ...(tls === undefined ? {} : { certificate: resolve(tls.certificate) }),
+      },
       orders: orders.map(describe),
       payments: payments.map(describe),
     };
@@ -160,12 +185,12 @@ export class Fleet {
   }
 }
 
-async function allReady(gatewayUrl: string): Promise<boolean> {
-  try {
-    const answer = await fetch(`${gatewayUrl}/readyz`, { signal: AbortSignal.timeout(5_000) });
-    const { orders, payments } = (await answer.json()) as Record<'orders' | 'payments', { ready: boolean }[]>;
-    return [...orders, ...payments].every(({ ready }) => ready);
-  } catch {
-    return false;
-  }
+async function isReady(url: string): Promise<boolean> {
+  return (await healthOf(url))?.ready === true;
+}
+
+/** Where this machine reaches what listens on a host; on every address means on its own too. */
+function reachableAt(host: string): string {
+  if (isWildcard(host)) return host.includes(':') ? '[::1]' : '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }

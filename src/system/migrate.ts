@@ -18,6 +18,12 @@ const oldestServerVersion = 150_000;
 /** Administrator URLs of the three databases; two may be the same. */
 export type DatabaseUrls = Record<DatabaseName, string>;
 
+/** What `migrate` is to do besides. */
+export interface MigrateOptions {
+  /** Gives every role a new password. Daemons that run find out, and log in with the new one. */
+  rotate?: boolean;
+}
+
 /** What `migrate` did in one database. */
 export interface Migrated {
   database: DatabaseName;
@@ -30,12 +36,18 @@ export interface Migrated {
  * Safe to repeat, to run while daemons work, and to start several times at once: one does it, the others
  * wait and find it done.
  */
-export async function migrate(urls: DatabaseUrls, log: Logger): Promise<Migrated[]> {
+export async function migrate(
+  urls: DatabaseUrls,
+  log: Logger,
+  options: MigrateOptions = {},
+): Promise<Migrated[]> {
   const done: Migrated[] = [];
   for (const database of databaseNames) {
     done.push({
       database,
-      migrations: await withLock(urls[database], (admin) => migrateOne(database, urls[database], admin, log)),
+      migrations: await withLock(urls[database], (admin) =>
+        migrateOne(database, { url: urls[database], admin, log, rotate: options.rotate ?? false }),
+      ),
     });
   }
   return done;
@@ -43,13 +55,11 @@ export async function migrate(urls: DatabaseUrls, log: Logger): Promise<Migrated
 
 async function migrateOne(
   database: DatabaseName,
-  url: string,
-  admin: pg.Client,
-  log: Logger,
+  { url, admin, log, rotate }: { url: string; admin: pg.Client; log: Logger; rotate: boolean },
 ): Promise<string[]> {
   await createRolesTable(admin);
-  const role = await ensureRole(admin, database);
-  const auditor = await ensureRole(admin, 'auditor');
+  const role = await ensureRole(admin, database, { rotate });
+  const auditor = await ensureRole(admin, 'auditor', { rotate });
   if (database === 'broker') {
     await installBrokerAs(role, url, admin, auditor, log);
     return [];

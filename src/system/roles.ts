@@ -35,12 +35,21 @@ export async function createRolesTable(admin: pg.Client): Promise<void> {
     revoke all on table tillbox.roles from public;`);
 }
 
-/** Makes sure the role of a duty exists, with its password. Answers its name. */
-export async function ensureRole(admin: pg.Client, duty: Duty): Promise<string> {
+/**
+ * Makes sure the role of a duty exists, with its password. Answers its name.
+ * @param options.rotate gives it a new password. Connections that are open stay; whoever opens another one has to
+ *   look the password up again.
+ */
+export async function ensureRole(
+  admin: pg.Client,
+  duty: Duty,
+  options: { rotate: boolean },
+): Promise<string> {
   const { rows } = await admin.query<{ name: string }>(
-    `insert into tillbox.roles (duty, name, password) values ($1, $2, $3)
-     on conflict (duty) do update set duty = excluded.duty returning name, password`,
-    [duty, roleName(await databaseOf(admin), duty), randomBytes(24).toString('base64url')],
+    `insert into tillbox.roles as known (duty, name, password) values ($1, $2, $3)
+     on conflict (duty) do update set password = case when $4 then excluded.password else known.password end
+     returning name, password`,
+    [duty, roleName(await databaseOf(admin), duty), randomBytes(24).toString('base64url'), options.rotate],
   );
   const { name, password } = rows[0] as { name: string; password: string };
   const role = pg.escapeIdentifier(name);
@@ -113,7 +122,7 @@ export async function roleUrl(url: string, duty: Duty, log: Logger): Promise<str
 }
 
 /** Whether the server lets this login in; some accept only its own operating-system users. */
-async function logsIn(url: string): Promise<boolean> {
+export async function logsIn(url: string): Promise<boolean> {
   const client = new pg.Client(connectionOptions(url, 'tillbox role'));
   client.on('error', () => {});
   try {

@@ -5,7 +5,8 @@ import type { DatabaseUrls } from './migrate.ts';
 /** What runs where, as `up` leaves it for the other commands. Holds administrator URLs: mode 0600. */
 export interface Runtime {
   pid: number;
-  gateway: { url: string; pid: number };
+  /** `certificate`: the file with the one it shows, when it does TLS itself. */
+  gateway: { url: string; pid: number; certificate?: string };
   orders: { url: string; pid: number }[];
   payments: { url: string; pid: number }[];
   databases: DatabaseUrls;

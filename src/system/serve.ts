@@ -2,10 +2,14 @@ import { Gateway } from '../gateway/daemon.ts';
 import { createOrdersDaemon } from '../orders/daemon.ts';
 import { createPaymentsDaemon } from '../payments/daemon.ts';
 import { type Config, type Environment, givenDatabaseUrls, readConfig } from '../platform/config.ts';
+import { refuseOpenDoor, refuseWayRound } from '../platform/door-config.ts';
 import { CodedError } from '../platform/errors.ts';
 import { type Daemon, liveUntilSignal, waitUntilAvailable } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logging.ts';
+import { localSecret as readLocalSecret } from './local-identity.ts';
+import { untilRefused } from './logins.ts';
 import { roleUrl } from './roles.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 /** The services listen for the gateway alone. */
 const serviceHost = '127.0.0.1';
@@ -25,19 +29,32 @@ export async function serve(
   };
   liveUntilSignal({ stop }, log);
   if (service === 'gateway') {
-    const { gatewayHost: host, gatewayPort: port, ordersUrls, paymentsUrls } = config;
-    const gateway = new Gateway({ host, port, ordersUrls, paymentsUrls, log });
+    const { gatewayHost: host, gatewayPort: port, ordersUrls, paymentsUrls, door } = config;
+    refuseOpenDoor(host, door);
+    refuseWayRound(door);
+    const localSecret = door.secret === undefined ? readLocalSecret(config.home) : undefined;
+    const tls = door.tls && readTlsFiles(door.tls);
+    const gateway = new Gateway({ host, port, ordersUrls, paymentsUrls, door, localSecret, tls, log });
     daemon = gateway;
     await gateway.start();
     return;
   }
-  const urls = await logins(service, config, log, stopping.signal);
-  if (urls === undefined) return;
   const create = service === 'orders' ? createOrdersDaemon : createPaymentsDaemon;
   const port = service === 'orders' ? config.ordersPort : config.paymentsPort;
-  const started = create({ ...urls, host: serviceHost, port, retention: config.retention, log });
-  daemon = started;
-  await started.start();
+  while (!stopping.signal.aborted) {
+    const urls = await logins(service, config, log, stopping.signal);
+    if (urls === undefined) return;
+    const { retention, door } = config;
+    const gatewaySecret = door.gatewaySecret;
+    const started = create({ ...urls, host: serviceHost, port, gatewaySecret, retention, log });
+    daemon = started;
+    await started.start();
+    if (!(await untilRefused(Object.values(urls), stopping.signal))) return;
+    log.warn('the database refuses the login: it has a new password, starting again with that');
+    await started.stop();
+    // A supervisor knows the new login, and gives it to the process it starts next.
+    if (process.connected) process.exit(0);
+  }
 }
 
 /** The URLs of this service's roles. Waits for databases that are away; undefined when stopped before. */

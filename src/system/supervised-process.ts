@@ -32,20 +32,24 @@ export interface ProcessEvents {
 export class SupervisedProcess {
   readonly name: string;
   readonly #arguments: readonly string[];
-  readonly #environment: Record<string, string>;
+  readonly #environment: () => Promise<Record<string, string>>;
   readonly #events: ProcessEvents;
   readonly #lastLines: string[] = [];
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #restart: NodeJS.Timeout | undefined;
   #restartMs = restartMsMin;
+  #starting: Promise<void> = Promise.resolve();
   #stopping = false;
 
-  /** @param options.arguments of the tillbox executable @param options.environment all it gets */
+  /**
+   * @param options.arguments of the tillbox executable
+   * @param options.environment all it gets; asked for again at each start, because logins may change
+   */
   constructor(options: {
     name: string;
     arguments: readonly string[];
-    environment: Record<string, string>;
+    environment: () => Promise<Record<string, string>>;
     events: ProcessEvents;
   }) {
     this.name = options.name;
@@ -64,10 +68,16 @@ export class SupervisedProcess {
   }
 
   start(): void {
+    this.#starting = this.#environment().then((environment) => {
+      if (!this.#stopping) this.#spawn(environment);
+    });
+  }
+
+  #spawn(environment: Record<string, string>): void {
     const startedAt = performance.now();
     const nodeArguments = [...process.execArgv, ...heapFlags];
     const child = spawn(process.execPath, [...nodeArguments, executablePath(), ...this.#arguments], {
-      env: this.#environment,
+      env: environment,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // A group of its own: Ctrl-C is for the supervisor, which stops things in order.
       detached: true,
@@ -99,6 +109,7 @@ export class SupervisedProcess {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
+    await this.#starting;
     const child = this.#child;
     if (child === undefined) return;
     child.kill('SIGTERM');

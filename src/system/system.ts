@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Config, databaseNames, givenDatabaseUrls } from '../platform/config.ts';
+import { refuseOpenDoor } from '../platform/door-config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../platform/embedded-postgres.ts';
 import { CodedError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
@@ -7,11 +8,13 @@ import { PassLoop } from '../platform/pass-loop.ts';
 import { createEphemeralDatabases } from './ephemeral-databases.ts';
 import { Fleet } from './fleet.ts';
 import { makeHome } from './home.ts';
-import { type DatabaseUrls, migrate } from './migrate.ts';
+import { localTokenLoop, writeLocalToken } from './local-identity.ts';
+import { Logins } from './logins.ts';
+import { migrate } from './migrate.ts';
 import { releaseLock, takeLock } from './process-lock.ts';
-import { roleUrl } from './roles.ts';
 import { type Runtime, removeRuntime, writeRuntime } from './runtime-file.ts';
 import type { ProcessEvents } from './supervised-process.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 /** How soon an embedded server that died is noticed. */
 const postgresPollMs = 500;
@@ -48,6 +51,8 @@ export class System {
   /** Starts everything and resolves when all of it is ready. What was begun is undone when it fails. */
   async start(): Promise<Runtime> {
     const { config } = this.#settings;
+    refuseOpenDoor(config.gatewayHost, config.door);
+    if (config.door.tls !== undefined) readTlsFiles(config.door.tls);
     makeHome(config.home);
     const owner = takeLock(config.home);
     if (owner !== undefined) {
@@ -68,11 +73,12 @@ export class System {
     this.#databases = await this.#startDatabases();
     const { databases } = this.#databases;
     await migrate(databases, log);
-    const logins: DatabaseUrls = {
-      orders: await roleUrl(databases.orders, 'orders', log),
-      payments: await roleUrl(databases.payments, 'payments', log),
-      broker: await roleUrl(databases.broker, 'broker', log),
-    };
+    const logins = new Logins(databases, log);
+    await logins.lookUp();
+    const tokens = localTokenLoop(config, log);
+    await writeLocalToken(config);
+    tokens.start();
+    this.#undo.push(() => tokens.stop());
     const started = (name: string, pid: number) => {
       events.started(name, pid);
       this.#writeRuntime();

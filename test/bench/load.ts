@@ -39,7 +39,7 @@ const openLoopClients = 512;
 export async function drive({ url, user, pace, until }: Load): Promise<Driven> {
   const isOpen = 'perSecond' in pace;
   const run = new OrderRun({
-    target: targetOf(url),
+    target: targetOf({ url }),
     runId: `bench-${randomBytes(5).toString('hex')}`,
     clients: isOpen ? openLoopClients : pace.clients,
     pace: {

@@ -70,7 +70,7 @@ describe('tillbox load, on a whole system', () => {
       ] as const) {
         const notices: string[] = [];
         const events = { phase: () => {}, progress: () => {}, notice: (text: string) => notices.push(text) };
-        const { report } = await runLoad({ url: system.url, ...small, databases }, events);
+        const { report } = await runLoad({ gateway: { url: system.url }, ...small, databases }, events);
         expect(report).to.include({ settle_source: 'gateway', finished: 10, audit: null });
         expect(notices.join()).to.contain(reason);
       }
@@ -102,7 +102,10 @@ describe('tillbox load, on a whole system', () => {
     };
     const { orders: _, ...endless } = small;
     const { databases } = system.runtime;
-    const { report } = await runLoad({ url: system.url, ...endless, durationMs: 5_000, databases }, events);
+    const { report } = await runLoad(
+      { gateway: { url: system.url }, ...endless, durationMs: 5_000, databases },
+      events,
+    );
     expect(killed).to.equal(true);
     expect(report).to.include({ errors: 0, lost: 0, doubled: 0, unsettled: 0 });
     expect(report.retries).to.be.greaterThan(0);

@@ -35,11 +35,12 @@ export function sendRequest(
     path: string;
     headers?: readonly (readonly [string, string])[];
     body?: string | Buffer;
+    host?: string;
   },
 ): Promise<RawAnswer> {
-  const { method, path, headers = [], body } = request;
+  const { method, path, headers = [], body, host = 'tillbox' } = request;
   const length = body === undefined ? [] : [['Content-Length', String(Buffer.byteLength(body))] as const];
-  const all = [['Host', 'tillbox'] as const, ['Connection', 'close'] as const, ...length, ...headers];
+  const all = [['Host', host] as const, ['Connection', 'close'] as const, ...length, ...headers];
   const head = `${method} ${path} HTTP/1.1\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
   return sendBytes(url, Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body ?? '')]));
 }

@@ -44,17 +44,19 @@ export const anyPorts = { GATEWAY_PORT: '0', ORDERS_PORT: '0', PAYMENTS_PORT: '0
 export class RunningSystem {
   readonly home = mkdtempSync(join(tmpdir(), 'tillbox-test-'));
   readonly #args: readonly string[];
+  readonly #environment: Record<string, string>;
   #up: ChildProcess | undefined;
   output = '';
 
-  constructor(args: readonly string[] = []) {
+  constructor(args: readonly string[] = [], environment: Record<string, string> = {}) {
     this.#args = args;
+    this.#environment = environment;
   }
 
   /** Starts it, with the database URLs of the environment if there are any, and waits until it is ready. */
   async start(): Promise<void> {
     const up = spawn(process.execPath, [executable, 'up', '--ephemeral', ...this.#args], {
-      env: { ...process.env, ...anyPorts, TILLBOX_HOME: this.home },
+      env: { ...process.env, ...anyPorts, TILLBOX_HOME: this.home, ...this.#environment },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#up = up;
@@ -108,8 +110,11 @@ export class RunningSystem {
   }
 
   /** Reads from the gateway. */
-  async get<Body>(path: string): Promise<{ status: number; headers: Headers; body: Body }> {
-    const answer = await fetch(`${this.url}${path}`);
+  async get<Body>(
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; headers: Headers; body: Body }> {
+    const answer = await fetch(`${this.url}${path}`, { headers });
     return { status: answer.status, headers: answer.headers, body: (await answer.json()) as Body };
   }
 
@@ -129,8 +134,11 @@ export class RunningSystem {
 }
 
 /** Gives the tests of a describe block a system of their own. */
-export function useSystem(args: readonly string[] = []): RunningSystem {
-  const system = new RunningSystem(args);
+export function useSystem(
+  args: readonly string[] = [],
+  environment: Record<string, string> = {},
+): RunningSystem {
+  const system = new RunningSystem(args, environment);
   before(async function () {
     this.timeout(60_000);
     await system.start();

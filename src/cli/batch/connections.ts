@@ -1,4 +1,6 @@
 import { type Dispatcher, Pool } from 'undici';
+import type { GatewayAccess } from '../../system/gateway-access.ts';
+import { trustOnly } from '../../system/pinned-certificate.ts';
 import { failureOf, outcomeOfAnswer, parsed, type TryOutcome } from '../gateway/gateway-request.ts';
 
 /** Connections that many requests share, one behind the other on each: with more, the gateway works for nothing. */
@@ -26,17 +28,22 @@ export class BatchConnections {
   /** The gateway's. */
   readonly url: string;
   readonly #prefix: string;
+  readonly #authorization: Record<string, string>;
 
   /** @param options.holdsBack whether answers are held back; then no request may wait behind another */
-  constructor(url: string, { inFlight, holdsBack }: { inFlight: number; holdsBack: boolean }) {
+  constructor(
+    { url, token, certificate }: GatewayAccess,
+    { inFlight, holdsBack }: { inFlight: number; holdsBack: boolean },
+  ) {
     const { origin, pathname } = new URL(url);
     const connections = holdsBack ? inFlight : Math.min(inFlight, sharedConnections);
     this.url = url;
+    this.#authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     this.#prefix = pathname.replace(/\/$/, '');
     this.#pool = new Pool(origin, {
       connections,
       pipelining: Math.ceil(inFlight / connections),
-      connect: { timeout: 5_000 },
+      connect: { timeout: 5_000, ...(certificate === undefined ? {} : trustOnly(certificate)) },
       bodyTimeout: answerMsMax,
     });
   }
@@ -45,6 +52,7 @@ export class BatchConnections {
   send(request: BatchRequest): Promise<TryOutcome> {
     const { path, body, idempotencyKey, waitSeconds } = request;
     const headers: Record<string, string> = {
+      ...this.#authorization,
       accept: 'application/json',
       'content-type': 'application/json',
       'idempotency-key': idempotencyKey,

@@ -58,7 +58,7 @@ export async function runBatch(
   if (process.stdin.isTTY) terminal.note('Reading one JSON object a line from the terminal; Ctrl-D ends.');
   const repetition = `Repeat all of it with --idempotency-key ${key}: what is done is not done a second time.`;
   client.interruptionNotice = repetition;
-  const connections = new BatchConnections(gateway.url, {
+  const connections = new BatchConnections(gateway.access, {
     inFlight,
     holdsBack: batch.waitSeconds !== undefined,
   });

@@ -1,7 +1,7 @@
 import type { OrderView } from '../../orders/order.ts';
 import { type Environment, readConfig } from '../../platform/config.ts';
 import { isUserId } from '../../platform/field-schemas.ts';
-import { gatewayUrl } from '../gateway/gateway-url.ts';
+import { type GatewayAccess, gatewayAccess } from '../../system/gateway-access.ts';
 import { exchange, readText } from '../gateway/http-exchange.ts';
 import { readRecent } from '../recent.ts';
 import type { Candidate } from './wanted.ts';
@@ -27,17 +27,19 @@ export async function knownOrders(environment: Environment, typed: string): Prom
   const user = typed === '' ? recent.users[0] : typed;
   const isWanted = typed === '' || remembered.length === 0;
   const found =
-    user !== undefined && isUserId(user) && isWanted ? await ordersOf(user, gatewayUrl(config)) : [];
+    user !== undefined && isUserId(user) && isWanted ? await ordersOf(user, gatewayAccess(config)) : [];
   const described = new Set(found.map(({ value }) => value));
   const others = remembered.filter((id) => !described.has(id));
   return [...found, ...others.map((value) => ({ value, description: '' }))];
 }
 
-async function ordersOf(user: string, url: string): Promise<Candidate[]> {
+async function ordersOf(user: string, access: GatewayAccess): Promise<Candidate[]> {
   const signal = AbortSignal.timeout(answerMsMax);
   try {
     const path = `/orders?user_id=${encodeURIComponent(user)}&limit=${ordersMax}`;
-    const { orders } = JSON.parse(await readText(await exchange(url, { method: 'GET', path }, signal))) as {
+    const { orders } = JSON.parse(
+      await readText(await exchange(access, { method: 'GET', path }, signal)),
+    ) as {
       orders: OrderView[];
     };
     return orders.map(({ id, status, amount, description }) => ({

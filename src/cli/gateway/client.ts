@@ -1,9 +1,10 @@
 import { type Config, readConfig } from '../../platform/config.ts';
+import { gatewayAccess } from '../../system/gateway-access.ts';
 import type { TillboxCommand } from '../command.ts';
 import { type Recent, remember } from '../recent.ts';
 import { openTerminal, type Terminal } from '../terminal/terminal.ts';
 import { Gateway } from './gateway.ts';
-import { gatewayUrl, isSupervised } from './gateway-url.ts';
+import { isSupervised } from './gateway-url.ts';
 
 /** What a command that talks to the gateway works with. */
 export interface Client {
@@ -23,8 +24,8 @@ export interface Client {
 export async function openClient(command: TillboxCommand): Promise<Client> {
   const config = readConfig(process.env);
   const terminal = await openTerminal(command);
-  const url = gatewayUrl(config);
-  const gateway = new Gateway(url, () => isSupervised(url, config.home));
+  const access = gatewayAccess(config);
+  const gateway = new Gateway(access, () => isSupervised(access.url, config.home));
   const client: Client = {
     terminal,
     gateway,

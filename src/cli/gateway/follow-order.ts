@@ -49,7 +49,7 @@ async function* lookAt(
   options: { signal: AbortSignal; onStep?: (step: string) => void },
 ): AsyncGenerator<OrderView | CodedError, void> {
   const { signal } = options;
-  yield* orderEvents(gateway.url, id, options);
+  yield* orderEvents(gateway.access, id, options);
   if (signal.aborted) return;
   try {
     yield await gateway.get<OrderView>(`/orders/${id}`, signal);

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { GatewayAccess } from '../../system/gateway-access.ts';
 import { GatewayProblem, type ProblemDocument } from './gateway-problem.ts';
 import { exchange, type GatewayRequest, readText } from './http-exchange.ts';
 
@@ -6,7 +7,7 @@ import { exchange, type GatewayRequest, readText } from './http-exchange.ts';
 export type Failure =
   /** Nothing was sent: there is no connection. */
   | { kind: 'never-sent'; reason: string }
-  /** 503 of the gateway, which stored nothing; or no answer at all, so that it may have taken effect. */
+  /** 503 or 429 of the gateway, which stored nothing; or no answer at all, so that it may have taken effect. */
   | {
       kind: 'away' | 'lost';
       reason: string;
@@ -36,14 +37,14 @@ const neverSentCodes = new Set([
 
 /** Sends a request once, and waits for the answer for 5 s, or until `signal` aborts. Never rejects. */
 export async function tryOnce(
-  url: string,
+  access: GatewayAccess,
   request: GatewayRequest,
   signal?: AbortSignal,
 ): Promise<TryOutcome> {
   const timeout = AbortSignal.timeout(answerMsMax);
   try {
-    const response = await exchange(url, request, signal ? AbortSignal.any([signal, timeout]) : timeout);
-    return outcomeOfAnswer(url, response, parsed(await readText(response)));
+    const response = await exchange(access, request, signal ? AbortSignal.any([signal, timeout]) : timeout);
+    return outcomeOfAnswer(access.url, response, parsed(await readText(response)));
   } catch (error) {
     return failureOf(error, timeout.aborted);
   }
@@ -65,7 +66,7 @@ export function outcomeOfAnswer(
       : { kind: 'refused', problem: strangerProblem(reason) };
   }
   const problem = new GatewayProblem(statusCode, body);
-  if (statusCode !== 503) return { kind: 'refused', problem };
+  if (statusCode !== 503 && statusCode !== 429) return { kind: 'refused', problem };
   const kind = problem.code === 'outcome-unknown' ? 'lost' : 'away';
   return { kind, problem, reason: problem.message, ...retryAfterMs };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { CodedError } from '../../platform/errors.ts';
+import type { GatewayAccess } from '../../system/gateway-access.ts';
 import { type Failure, tryOnce } from './gateway-request.ts';
 import type { GatewayRequest } from './http-exchange.ts';
 
@@ -13,11 +14,13 @@ const firstPauseMs = 200;
 /** The gateway as commands use it: each call retries what passes and throws CodedErrors. */
 export class Gateway {
   readonly url: string;
+  readonly access: GatewayAccess;
   readonly #isComingBack: () => Promise<boolean>;
 
   /** `isComingBack` says whether a gateway that refuses connections is worth waiting for. */
-  constructor(url: string, isComingBack: () => Promise<boolean>) {
-    this.url = url;
+  constructor(access: GatewayAccess, isComingBack: () => Promise<boolean>) {
+    this.url = access.url;
+    this.access = access;
     this.#isComingBack = isComingBack;
   }
 
@@ -38,7 +41,7 @@ export class Gateway {
     const deadline = performance.now() + retryMsMax;
     const failures: Failure[] = [];
     for (;;) {
-      const outcome = await tryOnce(this.url, request, signal);
+      const outcome = await tryOnce(this.access, request, signal);
       if (outcome.kind === 'answered') return outcome.body;
       if (outcome.kind === 'refused') throw outcome.problem;
       if (signal?.aborted) throw new CodedError('wait-timeout', 'The wait was over before an answer came.');

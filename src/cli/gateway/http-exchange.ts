@@ -1,5 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { CodedError } from '../../platform/errors.ts';
+import type { GatewayAccess } from '../../system/gateway-access.ts';
+import { trustOnly } from '../../system/pinned-certificate.ts';
 
 /** One request to the gateway. */
 export interface GatewayRequest {
@@ -19,7 +21,7 @@ export interface GatewayRequest {
  * dots and costs more start-up.
  */
 export async function exchange(
-  url: string,
+  { url, token, certificate }: GatewayAccess,
   request: GatewayRequest,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
@@ -33,8 +35,9 @@ export async function exchange(
       port,
       path: pathname.replace(/\/$/, '') + request.path,
       method: request.method,
-      headers: headersOf(request, body),
+      headers: headersOf(request, body, token),
       agent: false,
+      ...(certificate === undefined ? {} : trustOnly(certificate)),
       signal,
     });
     outgoing.on('response', resolve);
@@ -48,12 +51,17 @@ export async function exchange(
   });
 }
 
-function headersOf(request: GatewayRequest, body: string | undefined): Record<string, string | number> {
+function headersOf(
+  request: GatewayRequest,
+  body: string | undefined,
+  token: string | undefined,
+): Record<string, string | number> {
   return {
     accept: request.accept ?? 'application/json',
     ...(body === undefined
       ? {}
       : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     ...(request.idempotencyKey === undefined ? {} : { 'idempotency-key': request.idempotencyKey }),
   };
 }

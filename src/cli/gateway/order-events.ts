@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { OrderView } from '../../orders/order.ts';
+import type { GatewayAccess } from '../../system/gateway-access.ts';
 import { exchange } from './http-exchange.ts';
 
 /** The gateway writes the first event at once: a stream without one is being held back on its way. */
@@ -14,7 +15,7 @@ const eventCharactersMax = 64 * 1024;
  * @param options.onStep told each step of the orders service too, as it happens
  */
 export async function* orderEvents(
-  url: string,
+  access: GatewayAccess,
   id: string,
   { signal, onStep }: { signal: AbortSignal; onStep?: ((step: string) => void) | undefined },
 ): AsyncGenerator<OrderView, void> {
@@ -23,7 +24,7 @@ export async function* orderEvents(
   try {
     const path = `/orders/${id}/events${onStep === undefined ? '' : '?steps=true'}`;
     const request = { method: 'GET', path, accept: 'text/event-stream' } as const;
-    const response = await exchange(url, request, AbortSignal.any([signal, silence.signal]));
+    const response = await exchange(access, request, AbortSignal.any([signal, silence.signal]));
     const isStream = response.headers['content-type']?.startsWith('text/event-stream') === true;
     if (response.statusCode !== 200 || !isStream) return;
     for await (const event of eventsIn(response)) {

@@ -61,7 +61,7 @@ async function lookAtPayment(
   ended: AbortSignal,
 ): Promise<void> {
   while (!ended.aborted) {
-    const outcome = await tryOnce(gateway.url, { method: 'GET', path: `/payments/${id}` }, ended);
+    const outcome = await tryOnce(gateway.access, { method: 'GET', path: `/payments/${id}` }, ended);
     if (ended.aborted) return;
     if (outcome.kind === 'answered') progress.payment = outcome.body as PaymentView;
     draw();

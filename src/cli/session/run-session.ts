@@ -47,7 +47,7 @@ export async function runSession(program: TillboxCommand, run: RunCommand): Prom
 /** Offers to start a system where none answers; one that was named must be there. */
 async function findGateway(session: Session): Promise<void> {
   const { gateway, config } = session.client;
-  const outcome = await tryOnce(gateway.url, { method: 'GET', path: '/livez' });
+  const outcome = await tryOnce(gateway.access, { method: 'GET', path: '/livez' });
   if (outcome.kind === 'never-sent' && config.url === undefined) {
     session.say(`No gateway answers at ${gateway.url}.`);
     const start = 'Start Postgres, gateway and services here?';

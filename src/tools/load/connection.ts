@@ -1,4 +1,6 @@
 import { connect, type Socket } from 'node:net';
+import type { GatewayAccess } from '../../system/gateway-access.ts';
+import { trustOnly } from '../../system/pinned-certificate.ts';
 import { ProtocolError, type Response, readResponse } from './response.ts';
 
 /** Longest wait for a connection. */
@@ -13,10 +15,14 @@ export interface Target {
   readonly prefix: string;
   /** For the `host` header. */
   readonly authority: string;
+  /** Header lines that say who asks, each with its end; empty for nobody in particular. */
+  readonly authorization: string;
+  /** PEM: the only certificate to accept. */
+  readonly certificate: string | undefined;
 }
 
-/** Reads a gateway's URL. */
-export function targetOf(url: string): Target {
+/** Reads how a gateway is reached. */
+export function targetOf({ url, token, certificate }: GatewayAccess): Target {
   const { protocol, hostname, port, pathname, host } = new URL(url);
   return {
     protocol,
@@ -24,6 +30,8 @@ export function targetOf(url: string): Target {
     port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
     prefix: pathname.replace(/\/$/, ''),
     authority: host,
+    authorization: token === undefined ? '' : `authorization: Bearer ${token}\r\n`,
+    certificate,
   };
 }
 
@@ -82,8 +90,9 @@ export class Connection {
   }
 
   async #open(text: string): Promise<void> {
-    const { protocol, host, port } = this.#target;
-    const socket = protocol === 'https:' ? await openSecure(host, port) : connect({ host, port });
+    const { protocol, host, port, certificate } = this.#target;
+    const socket =
+      protocol === 'https:' ? await openSecure(host, port, certificate) : connect({ host, port });
     if (this.#sentAt === undefined) {
       socket.destroy();
       return;
@@ -150,7 +159,12 @@ export class Connection {
   }
 }
 
-async function openSecure(host: string, port: number): Promise<Socket> {
+async function openSecure(host: string, port: number, certificate: string | undefined): Promise<Socket> {
   const tls = await import('node:tls');
-  return tls.connect({ host, port, servername: /^[\d.:]+$/.test(host) ? '' : host });
+  return tls.connect({
+    host,
+    port,
+    servername: /^[\d.:]+$/.test(host) ? '' : host,
+    ...(certificate === undefined ? {} : trustOnly(certificate)),
+  });
 }

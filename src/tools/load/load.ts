@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { CodedError } from '../../platform/errors.ts';
 import { createLogger, type Logger } from '../../platform/logging.ts';
 import { formatAmount } from '../../platform/money.ts';
+import type { GatewayAccess } from '../../system/gateway-access.ts';
 import type { DatabaseUrls } from '../../system/migrate.ts';
 import { audit } from '../audit/audit.ts';
 import { auditorUrls } from '../audit/audit-database.ts';
@@ -20,8 +21,7 @@ import { checkThreshold, type Threshold } from './thresholds.ts';
 
 /** How to load which gateway. */
 export interface LoadOptions {
-  /** Of the gateway. */
-  url: string;
+  gateway: GatewayAccess;
   /** One of these must be there; with both, whichever comes first. */
   orders?: number;
   durationMs?: number;
@@ -90,7 +90,7 @@ export async function runLoad(
   };
   const runId = randomBytes(5).toString('hex');
   const mix: OrderMix = { ...options, runId, overdraftShare, hotShare };
-  const target = targetOf(options.url);
+  const target = targetOf(options.gateway);
   const all = plannedOrders(pace) ?? ((options.durationMs ?? 0) / 1_000) * ordersPerSecondMax;
 
   events.phase(`creating ${options.users} users`);
@@ -134,10 +134,10 @@ export async function runLoad(
 /** The databases when they can be read and are those of this gateway, the gateway otherwise. */
 async function openReader(
   users: readonly string[],
-  { url, databases, log = createLogger('load', 'silent') }: LoadOptions,
+  { gateway: access, databases, log = createLogger('load', 'silent') }: LoadOptions,
   events: LoadEvents,
 ): Promise<SettlementReader> {
-  const gateway = () => new GatewaySettlements(targetOf(url), users);
+  const gateway = () => new GatewaySettlements(targetOf(access), users);
   if (databases === undefined) return gateway();
   try {
     const opened = await DatabaseSettlements.open(await auditorUrls(databases, log), users);

@@ -58,10 +58,10 @@ export function planOrders(mix: OrderMix): () => PlannedOrder {
 
 /** A POST as it goes over the wire. The values must be ASCII that needs no escape. */
 export function postText(target: Target, path: string, body: string, idempotencyKey: string): string {
-  return `POST ${target.prefix}${path} HTTP/1.1\r\nhost: ${target.authority}\r\ncontent-type: application/json\r\nidempotency-key: ${idempotencyKey}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  return `POST ${target.prefix}${path} HTTP/1.1\r\nhost: ${target.authority}\r\n${target.authorization}content-type: application/json\r\nidempotency-key: ${idempotencyKey}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
 }
 
 /** A GET as it goes over the wire. */
 export function getText(target: Target, path: string): string {
-  return `GET ${target.prefix}${path} HTTP/1.1\r\nhost: ${target.authority}\r\n\r\n`;
+  return `GET ${target.prefix}${path} HTTP/1.1\r\nhost: ${target.authority}\r\n${target.authorization}\r\n`;
 }

@@ -27,7 +27,7 @@ describe('the gateway as commands use it', () => {
 
   it('is waited for when it refuses connections but is being started again', async () => {
     const url = await closedUrl();
-    const gateway = new Gateway(url, async () => {
+    const gateway = new Gateway({ url }, async () => {
       server ??= await startFakeGatewayAt(Number(new URL(url).port), [json(200, { balance: '1.00' })]);
       return true;
     });
@@ -36,7 +36,7 @@ describe('the gateway as commands use it', () => {
 
   it('is given up at once when it refuses connections and nobody starts it', async () => {
     let asked = 0;
-    const gateway = new Gateway(await closedUrl(), async () => {
+    const gateway = new Gateway({ url: await closedUrl() }, async () => {
       asked += 1;
       return false;
     });
@@ -46,7 +46,7 @@ describe('the gateway as commands use it', () => {
 
   it('is not asked again after a refusal', async () => {
     server = await startFakeGateway(problem(404, 'account-not-found'));
-    const gateway = new Gateway(server.url, async () => false);
+    const gateway = new Gateway({ url: server.url }, async () => false);
     expect(await failureOf(gateway.get('/accounts/alice'))).to.equal('account-not-found');
     expect(server.requests).to.have.length(1);
   });
@@ -56,14 +56,14 @@ describe('the gateway as commands use it', () => {
       const body = JSON.stringify({ code: 'unavailable', detail: 'Later.' });
       response.writeHead(503, { 'retry-after': '3600' }).end(body);
     });
-    const gateway = new Gateway(server.url, async () => false);
+    const gateway = new Gateway({ url: server.url }, async () => false);
     expect(await failureOf(gateway.get('/accounts/alice'))).to.equal('unavailable');
     expect(server.requests).to.have.length(1);
   });
 
   it('may stand behind a path', async () => {
     server = await startFakeGateway(json(200, {}));
-    await new Gateway(`${server.url}/shop`, async () => false).get('/accounts/alice');
+    await new Gateway({ url: `${server.url}/shop` }, async () => false).get('/accounts/alice');
     expect(server.requests[0]?.path).to.equal('/shop/accounts/alice');
   });
 });

@@ -12,6 +12,7 @@ import { expect } from 'chai';
 import { Gateway } from '../../../src/gateway/daemon.ts';
 import { OrderBatches } from '../../../src/gateway/order-batches.ts';
 import { Upstreams } from '../../../src/gateway/upstreams.ts';
+import { readConfig } from '../../../src/platform/config.ts';
 import { CodedError } from '../../../src/platform/errors.ts';
 import type { BatchedAnswer, BatchedRequest } from '../../../src/platform/http-batch.ts';
 import { type Deferred, deferred, nextTurn } from '../../support/deferred.ts';
@@ -228,8 +229,9 @@ describe('a gateway before an orders service', () => {
     const server = createServer(ordersListener(answerBatch)).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const urls = [`http://127.0.0.1:${(server.address() as AddressInfo).port}`];
-    const settings = { host: '127.0.0.1', port: 0, ordersUrls: urls, paymentsUrls: urls, log: silentLog };
-    const gateway = new Gateway(settings);
+    const { door } = readConfig({});
+    const settings = { host: '127.0.0.1', port: 0, ordersUrls: urls, paymentsUrls: urls, door };
+    const gateway = new Gateway({ ...settings, log: silentLog });
     closers.push(
       () => server.close().closeAllConnections(),
       () => gateway.stop(),

@@ -14,6 +14,8 @@ import {
   encodeRequests,
 } from '../../../src/platform/http-batch.ts';
 import { createHttpServer } from '../../../src/platform/http-server.ts';
+import { principalHeaderName } from '../../../src/platform/identity/gateway-credential.ts';
+import { openForGateway } from '../../../src/platform/identity/service-door.ts';
 import { useDatabases } from '../../support/databases.ts';
 import { silentLog } from '../../support/test-server.ts';
 
@@ -32,6 +34,7 @@ describe('orders: a batch of orders over HTTP', () => {
       },
     });
     app = createHttpServer({ log: silentLog, bodies: 'json' });
+    openForGateway(app, undefined);
     const watch = new SettlementWatch({ database, log: silentLog });
     const publications = new PublicationWatch({ database, log: silentLog });
     addOrderRoutes(app, { database, creation, watch, publications, log: silentLog });
@@ -176,5 +179,17 @@ describe('orders: a batch of orders over HTTP', () => {
     });
     expect(single.statusCode).to.equal(415);
     expect(await storedOrders()).to.equal(before);
+  });
+
+  it('decides for each order of a batch whether who asks may have it', async () => {
+    const as = (principal: string) => ({ [principalHeaderName]: principal });
+    const answers = await together([
+      part(json(), as(`user ${userId}`)),
+      part(json(), as('user mallory')),
+      part(json(), as('operator')),
+      part(json(), as('root')),
+      part(json()),
+    ]);
+    expect(answers.map(({ status }) => status)).to.deep.equal([201, 404, 201, 401, 201]);
   });
 });

@@ -4,12 +4,13 @@ import { toCloudEvent } from '../../../src/messaging/messages.ts';
 import { findPaymentProgress } from '../../../src/payments/payment-progress.ts';
 import { processRequests } from '../../../src/payments/process-requests.ts';
 import { receiveDeliveries } from '../../../src/payments/receive-requests.ts';
+import { anyone } from '../../../src/platform/identity/principal.ts';
 import { useDatabases } from '../../support/databases.ts';
 import { refusal } from '../../support/refusal.ts';
 
 describe('payments: how far a payment has come', () => {
   const databases = useDatabases();
-  const progress = (id: string) => findPaymentProgress(databases.payments, id);
+  const progress = (id: string) => findPaymentProgress(databases.payments, id, anyone);
   const receive = (...ids: string[]) => {
     const deliveries = ids.map((orderId) => ({
       message: toCloudEvent({ type: 'payment.requested.v1', orderId, userId: 'nobody', amount: 1n }),

@@ -16,6 +16,18 @@ describe('configuration', () => {
       paymentsPort: 7440,
       ordersUrls: ['http://127.0.0.1:7430'],
       paymentsUrls: ['http://127.0.0.1:7440'],
+      door: {
+        secret: undefined,
+        jwks: undefined,
+        gatewaySecret: undefined,
+        tls: undefined,
+        trustedProxies: [],
+        allowedHosts: [],
+        corsOrigins: [],
+        ratePerToken: undefined,
+        ratePerAddress: undefined,
+      },
+      token: undefined,
       retention: { inboxRetentionDays: 7, idempotencyRetentionDays: 30 },
       logLevel: 'info',
     });
@@ -63,9 +75,21 @@ describe('configuration', () => {
       PAYMENTS_URL: '127.0.0.1:7440',
       TILLBOX_INBOX_RETENTION_DAYS: '0.0001',
       TILLBOX_IDEMPOTENCY_RETENTION_DAYS: '30d',
+      TILLBOX_AUTH_SECRET: 'short',
+      TILLBOX_AUTH_JWKS_URL: 'http://idp.example/keys',
+      TILLBOX_AUTH_ISSUER: '',
+      TILLBOX_AUTH_AUDIENCE: '',
+      TILLBOX_TOKEN: 'no token',
+      TILLBOX_GATEWAY_SECRET: 'short',
+      TILLBOX_TLS_CERT: '',
+      TILLBOX_TRUST_PROXY: '10.0.0.0/8, 10.0.0.0/33',
+      TILLBOX_ALLOWED_HOSTS: 'shop.example:443',
+      TILLBOX_CORS_ORIGINS: 'https://shop.example/',
+      TILLBOX_RATE_PER_TOKEN: '-1',
+      TILLBOX_RATE_PER_ADDRESS: 'many',
       TILLBOX_LOG_LEVEL: 'loud',
     };
-    const error = await refusal('usage', () => readConfig(wrong));
+    const error = await refusal('usage', () => readConfig({ ...wrong, TILLBOX_TLS_KEY: '/key.pem' }));
     expect(new Set(error.fields.map(({ field }) => field))).to.deep.equal(new Set(Object.keys(wrong)));
     for (const name of Object.keys(wrong)) expect(error.message).to.contain(name);
   });
@@ -76,9 +100,12 @@ describe('configuration', () => {
       ORDERS_DATABASE_URL: 'postgres://user:secret#@host:5432/db',
       TILLBOX_URL: 'ftp://user:secret@host',
       PAYMENTS_URL: 'user:secret@host',
+      TILLBOX_AUTH_SECRET: 'secret',
+      TILLBOX_GATEWAY_SECRET: 'secret too',
+      TILLBOX_TOKEN: 'secret token',
     };
     const { message, fields } = await refusal('usage', () => readConfig(wrong));
-    expect(message).not.to.contain('secret');
+    expect(message.replaceAll(/TILLBOX_\w+|a secret/g, '')).not.to.contain('secret');
     expect(JSON.stringify(fields)).not.to.contain('secret');
   });
 

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../platform/config.ts';
+import { ownParties, type SecretSource, secretBytesMin, signToken } from '../platform/identity/tokens.ts';
+import type { Logger } from '../platform/logging.ts';
+import { PassLoop } from '../platform/pass-loop.ts';
+import { makeHome } from './home.ts';
+
+/**
+ * The identity of this machine's own operator: a secret in the home, which signs what `tillbox token` issues
+ * where no TILLBOX_AUTH_SECRET is set, and a token made with it, which the command line sends. Both are files
+ * that only their owner can read; whoever can read them can read the database's password there too.
+ */
+
+const secretPath = (home: string) => join(home, 'auth-secret');
+const tokenPath = (home: string) => join(home, 'token');
+
+/** A file may be copied away; the one that is left counts for a month at most. */
+const tokenSeconds = 30 * 86_400;
+/** Renewed while the system runs, long before its end. */
+const renewMs = 12 * 3_600_000;
+
+/** The secret of a home; undefined when there is none. */
+export function localSecret(home: string): SecretSource | undefined {
+  const secret = readIfThere(secretPath(home))?.trim();
+  if (secret === undefined || Buffer.byteLength(secret) < secretBytesMin) return undefined;
+  return { secret, ...ownParties };
+}
+
+/** The secret that tokens are signed with here: the configured one, else the home's, made unless it is there. */
+export function signingSecret(config: Pick<Config, 'home' | 'door'>): SecretSource {
+  return config.door.secret ?? localSecret(config.home) ?? makeLocalSecret(config.home);
+}
+
+/** Several may make it at once: the first one's counts for all. */
+function makeLocalSecret(home: string): SecretSource {
+  const path = secretPath(makeHome(home));
+  const mine = `${path}.${process.pid}`;
+  writeFileSync(mine, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600 });
+  try {
+    linkSync(mine, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    // What is there is no secret, or somebody else's, made this moment.
+    if (localSecret(home) === undefined) renameSync(mine, path);
+  } finally {
+    rmSync(mine, { force: true });
+  }
+  return localSecret(home) as SecretSource;
+}
+
+/** Keeps the token of the local operator in the home, and fresh for as long as it runs. */
+export function localTokenLoop(config: Pick<Config, 'home' | 'door'>, log: Logger): PassLoop {
+  return new PassLoop({
+    name: 'local-token',
+    idleMs: renewMs,
+    log,
+    pass: async () => {
+      await writeLocalToken(config);
+      return false;
+    },
+  });
+}
+
+/** Writes a new token for the local operator, whole: a reader sees the old one or the new one. */
+export async function writeLocalToken(config: Pick<Config, 'home' | 'door'>): Promise<void> {
+  const token = { subject: operatorName(), scope: 'operator', seconds: tokenSeconds } as const;
+  const temporary = `${tokenPath(config.home)}.${process.pid}`;
+  writeFileSync(temporary, `${await signToken(signingSecret(config), token)}\n`, { mode: 0o600 });
+  renameSync(temporary, tokenPath(config.home));
+}
+
+/** The user this runs as; in a container it may have no name. */
+function operatorName(): string {
+  try {
+    return userInfo().username || 'operator';
+  } catch {
+    return 'operator';
+  }
+}
+
+/** The token of the local operator; undefined when there is none, or it has expired. */
+export function localToken(home: string, now = Date.now()): string | undefined {
+  const token = readIfThere(tokenPath(home))?.trim();
+  const claims = token?.split('.')[1];
+  if (token === undefined || claims === undefined) return undefined;
+  try {
+    const { exp } = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8'));
+    return exp * 1_000 > now ? token : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

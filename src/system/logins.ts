@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DatabaseName } from '../platform/config.ts';
+import type { Logger } from '../platform/logging.ts';
+import type { DatabaseUrls } from './migrate.ts';
+import { logsIn, roleUrl } from './roles.ts';
+
+/** How soon a daemon notices that its login has changed. Each look opens and closes one connection. */
+const lookMs = 10_000;
+
+/** The services' own logins, as the administrator's URLs lead to them now. */
+export class Logins {
+  readonly #administrator: DatabaseUrls;
+  readonly #log: Logger;
+  #known: DatabaseUrls | undefined;
+
+  constructor(administrator: DatabaseUrls, log: Logger) {
+    this.#administrator = administrator;
+    this.#log = log;
+  }
+
+  /** Looks them up. While a database is away, those known before are answered. */
+  async lookUp(): Promise<DatabaseUrls> {
+    const look = (name: DatabaseName) => roleUrl(this.#administrator[name], name, this.#log);
+    try {
+      const [orders, payments, broker] = await Promise.all([
+        look('orders'),
+        look('payments'),
+        look('broker'),
+      ]);
+      this.#known = { orders, payments, broker };
+    } catch (error) {
+      if (this.#known === undefined) throw error;
+    }
+    return this.#known;
+  }
+}
+
+/**
+ * Resolves true when a server refuses one of these logins, because `tillbox migrate --rotate` gave the role another
+ * password; false when aborted first. A server that is away refuses nothing.
+ */
+export async function untilRefused(urls: readonly string[], signal: AbortSignal): Promise<boolean> {
+  const isRefused = async (url: string) => !(await logsIn(url).catch(() => true));
+  while (!signal.aborted) {
+    await sleep(lookMs, undefined, { signal, ref: false }).catch(() => {});
+    const refused = signal.aborted ? [] : await Promise.all(urls.map(isRefused));
+    if (refused.includes(true)) return true;
+  }
+  return false;
+}

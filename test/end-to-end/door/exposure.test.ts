@@ -1,0 +1,194 @@
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { expect } from 'chai';
+import { freshHome } from '../../component/cli/run-tillbox.ts';
+import { makeCertificate } from '../../support/certificate.ts';
+import { Daemon } from '../../support/daemon.ts';
+import { sendRequest } from '../../support/raw-request.ts';
+import { RunningSystem, runTillbox, useSystem } from '../../support/running-system.ts';
+import { claimsFor, sign, testSecret } from '../../support/tokens.ts';
+
+const known = { TILLBOX_AUTH_SECRET: testSecret, TILLBOX_GATEWAY_SECRET: testSecret };
+
+describe('a gateway asked to listen to other machines', () => {
+  const home = freshHome();
+  after(() => home.remove());
+
+  for (const words of [
+    ['serve', 'gateway'],
+    ['up', '--ephemeral'],
+  ]) {
+    it(`does not start without an identity and a safe line, and says what to set: ${words[0]}`, async () => {
+      const env = { GATEWAY_HOST: '0.0.0.0', GATEWAY_PORT: '0' };
+      const { code, stderr } = await runTillbox(words, { home: home.home, env });
+      expect(code).to.equal(2);
+      expect(stderr)
+        .to.contain('TILLBOX_AUTH_SECRET')
+        .and.contain('TILLBOX_TLS_CERT')
+        .and.contain('TILLBOX_TRUST_PROXY');
+    });
+  }
+
+  it('does not start before services that would believe anybody', async () => {
+    const env = { GATEWAY_PORT: '0', TILLBOX_AUTH_SECRET: testSecret };
+    const { code, stderr } = await runTillbox(['serve', 'gateway'], { home: home.home, env });
+    expect(code).to.equal(2);
+    expect(stderr).to.contain('TILLBOX_GATEWAY_SECRET').and.not.contain(testSecret);
+  });
+
+  it('does not start with a certificate that cannot be read', async () => {
+    const env = {
+      ...known,
+      GATEWAY_HOST: '0.0.0.0',
+      GATEWAY_PORT: '0',
+      TILLBOX_TLS_CERT: '/nowhere',
+      TILLBOX_TLS_KEY: '/nowhere',
+    };
+    const { code, stderr } = await runTillbox(['serve', 'gateway'], { home: home.home, env });
+    expect([code, stderr.includes('TILLBOX_TLS_CERT')]).to.deep.equal([2, true]);
+  });
+});
+
+describe('a gateway with a certificate', () => {
+  let system: RunningSystem;
+  let files: ReturnType<typeof makeCertificate>;
+  before(async function () {
+    this.timeout(90_000);
+    files = makeCertificate();
+    system = new RunningSystem([], {
+      GATEWAY_HOST: '0.0.0.0',
+      TILLBOX_AUTH_SECRET: testSecret,
+      TILLBOX_ALLOWED_HOSTS: 'shop.example',
+      TILLBOX_TLS_CERT: files.certificate,
+      TILLBOX_TLS_KEY: files.key,
+    });
+    await system.start();
+  });
+  after(async function () {
+    this.timeout(60_000);
+    await system?.stop();
+    files?.remove();
+  });
+
+  /** Asks by the name in the certificate. */
+  function get(path: string, headers: Record<string, string>) {
+    const options = {
+      host: '127.0.0.1',
+      port: new URL(system.url).port,
+      path,
+      headers,
+      servername: 'shop.example',
+      agent: false,
+    };
+    return new Promise<{ status: number | undefined; hsts: unknown }>((resolve, reject) => {
+      request({ ...options, ca: readFileSync(files.certificate) }, (answer) => {
+        answer.resume();
+        resolve({ status: answer.statusCode, hsts: answer.headers['strict-transport-security'] });
+      })
+        .on('error', reject)
+        .end();
+    });
+  }
+
+  it('speaks TLS alone, and says so for the future', async () => {
+    const token = await sign(claimsFor('ops', { scope: 'operator' }), testSecret);
+    const { status, hsts } = await get('/accounts/alice', {
+      host: 'shop.example',
+      authorization: `Bearer ${token}`,
+    });
+    expect(status).to.equal(404);
+    expect(hsts).to.equal('max-age=31536000');
+    expect((await get('/accounts/alice', { host: 'shop.example' })).status).to.equal(401);
+    const plain = await fetch(system.url.replace('https:', 'http:')).catch(() => undefined);
+    expect(plain?.status).to.equal(undefined);
+  });
+
+  it('is known to the command line of its own machine by that very certificate', async () => {
+    expect((await system.run(['create-account', 'alice'])).code).to.equal(0);
+    expect((await system.json<{ gateway: object }>(['status'])).gateway).to.deep.include({ ready: true });
+    // The same address, but nothing that says which certificate it must be.
+    const env = { TILLBOX_URL: system.url.replace('127.0.0.1', 'localhost'), TILLBOX_TOKEN: 'a.b.c' };
+    expect((await system.run(['balance', 'alice'], { env })).code).to.equal(7);
+  }).timeout(40_000);
+});
+
+describe('a gateway behind a proxy', () => {
+  const gateways: Daemon[] = [];
+  const start = async (environment: Record<string, string>) => {
+    const daemon = new Daemon('gateway', { GATEWAY_PORT: '0', ...environment });
+    gateways.push(daemon);
+    return (await daemon.url()).replace('0.0.0.0', '127.0.0.1');
+  };
+  afterEach(() => Promise.all(gateways.splice(0).map((gateway) => gateway.stop())));
+
+  it('counts clients by what the proxy says of them, and believes nobody else', async () => {
+    const environment = { TILLBOX_TRUST_PROXY: '127.0.0.1', TILLBOX_RATE_PER_ADDRESS: '1', ...known };
+    const url = await start({ GATEWAY_HOST: '0.0.0.0', ...environment });
+    const from = async (...chain: string[]) =>
+      (await fetch(`${url}/accounts/alice`, { headers: { 'x-forwarded-for': chain.join(', ') } })).status;
+    // A client in front of the proxy may write what it likes: it stays the one the proxy saw.
+    const spoofed = Array.from({ length: 20 }, (_, index) => from(`198.51.100.${index}`, '203.0.113.1'));
+    const refused = (await Promise.all(spoofed)).filter((status) => status === 429);
+    expect(refused.length).to.be.greaterThan(9);
+    expect(await from('203.0.113.2')).to.equal(401);
+  });
+});
+
+describe('a gateway on this machine', () => {
+  const system = useSystem([], { TILLBOX_CORS_ORIGINS: 'https://shop.example' });
+  const ask = (headers: [string, string][], method = 'GET') =>
+    sendRequest(system.url, { method, path: '/accounts/alice', headers });
+
+  it('asks nobody who they are', async () => {
+    expect((await system.post('/accounts', { user_id: 'alice' })).status).to.equal(201);
+    expect((await system.get('/accounts/alice')).status).to.equal(200);
+  });
+
+  it('still believes no forged token, and holds a user to their own', async () => {
+    const { stdout } = await system.run(['token', 'alice']);
+    const alice = { authorization: `Bearer ${stdout.trim()}` };
+    expect((await system.get('/accounts/alice', alice)).status).to.equal(200);
+    expect((await system.get('/accounts/bob', alice)).status).to.equal(404);
+    const forged = { authorization: `Bearer ${await sign(claimsFor('alice'), testSecret)}` };
+    expect((await system.get('/accounts/alice', forged)).status).to.equal(401);
+  });
+
+  it('answers to no name that a page could have rebound to it', async () => {
+    const { port } = new URL(system.url);
+    const raw = (host: string) =>
+      sendRequest(system.url, { method: 'GET', path: '/accounts/alice', headers: [['X-Test', '1']], host });
+    for (const host of [`evil.example:${port}`, 'evil.example', '127.0.0.1.evil.example']) {
+      const { status, text } = await raw(host);
+      expect([host, status, JSON.parse(text).code]).to.deep.equal([host, 421, 'misdirected']);
+    }
+    for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, 'tillbox'])
+      expect((await raw(host)).status).to.equal(200);
+  });
+
+  it('tells a page of another origin nothing, but for those that are configured', async () => {
+    const evil = await ask([['Origin', 'https://evil.example']]);
+    expect(evil.headers['access-control-allow-origin']).to.equal(undefined);
+    const shop = await ask([['Origin', 'https://shop.example']]);
+    expect(shop.headers['access-control-allow-origin']).to.equal('https://shop.example');
+    const asking = (origin: string): [string, string][] => [
+      ['Origin', origin],
+      ['Access-Control-Request-Method', 'POST'],
+    ];
+    expect((await ask(asking('https://evil.example'), 'OPTIONS')).status).to.equal(405);
+    expect((await ask(asking('https://shop.example'), 'OPTIONS')).status).to.equal(204);
+  });
+
+  it('takes nothing that a page can send without asking: JSON alone', async () => {
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      '',
+    ]) {
+      const headers = type === '' ? {} : { 'content-type': type };
+      const body = new Blob(['{"user_id":"mallory"}']);
+      const { status } = await fetch(`${system.url}/accounts`, { method: 'POST', headers, body });
+      expect([type, status]).to.deep.equal([type, 415]);
+    }
+  });
+});

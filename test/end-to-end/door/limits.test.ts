@@ -1,0 +1,185 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { eventually } from '../../support/eventually.ts';
+import { occupy } from '../../support/occupants.ts';
+import { sendBytes } from '../../support/raw-request.ts';
+import { useSystem } from '../../support/running-system.ts';
+import { claimsFor, sign, testSecret } from '../../support/tokens.ts';
+
+/** What was promised of a gateway under attack. */
+const healthMsMax = 1_000;
+/** Far above what it takes: some 150 MB. What is unbounded goes through it in seconds. */
+const memoryBytesMax = 600 * 1024 * 1024;
+
+describe('a gateway under attack', () => {
+  const system = useSystem([], { TILLBOX_AUTH_SECRET: testSecret });
+  let leave = async () => 0;
+  afterEach(() => leave());
+
+  /** Connects, sends these bytes, and stays. */
+  async function occupyGateway(count: number, bytes: string): Promise<void> {
+    leave = await occupy(system.url, count, bytes);
+  }
+
+  /** How long health takes at most, of some looks while something goes on. */
+  async function slowestHealth(looks = 5): Promise<number> {
+    let slowest = 0;
+    for (let look = 0; look < looks; look += 1) {
+      const since = performance.now();
+      const { status } = await fetch(`${system.url}/livez`, { headers: { connection: 'close' } });
+      expect(status).to.equal(200);
+      slowest = Math.max(slowest, performance.now() - since);
+      await sleep(50);
+    }
+    return slowest;
+  }
+
+  function memoryOfGateway(): number {
+    const status = readFileSync(`/proc/${system.runtime.gateway.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  }
+
+  const halves = {
+    'nothing at all': '',
+    'half a request line': 'GET /livez HT',
+    'headers without an end': 'GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ',
+    'a body that does not come':
+      'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{',
+  };
+  for (const [what, bytes] of Object.entries(halves)) {
+    it(`is healthy with 2,000 connections that sent ${what}`, async () => {
+      await occupyGateway(2_000, bytes);
+      expect(await slowestHealth()).to.be.lessThan(healthMsMax);
+      expect(memoryOfGateway()).to.be.lessThan(memoryBytesMax);
+    }).timeout(30_000);
+  }
+
+  it('has room for who speaks, with more silent connections than it holds', async () => {
+    await occupyGateway(5_000, 'GET /livez HT');
+    expect(await slowestHealth()).to.be.lessThan(healthMsMax);
+    expect(memoryOfGateway()).to.be.lessThan(memoryBytesMax);
+  }).timeout(40_000);
+
+  it('does not wait for ever for who is slow', async () => {
+    const answer = await sendBytes(system.url, 'GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    expect(answer.status).to.equal(408);
+    const body = await sendBytes(
+      system.url,
+      'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{',
+    );
+    // Without a token nobody waits for the body at all.
+    expect(body.status).to.be.oneOf([401, 408]);
+  }).timeout(40_000);
+
+  for (const [what, token] of [
+    ['without a token', () => ''],
+    ['with forged tokens', () => sign(claimsFor('mallory'), `x${testSecret}`)],
+    ['with a good token', () => sign(claimsFor('alice'), testSecret)],
+  ] as const) {
+    it(`is healthy, and bounded, in a flood of requests ${what}`, async () => {
+      const authorization = `Bearer ${await token()}`;
+      const statuses = new Map<number, number>();
+      let flooding = true;
+      const flood = async () => {
+        while (flooding) {
+          const answer = await fetch(`${system.url}/accounts/alice`, { headers: { authorization } }).catch(
+            () => undefined,
+          );
+          await answer?.arrayBuffer().catch(() => {});
+          statuses.set(answer?.status ?? 0, (statuses.get(answer?.status ?? 0) ?? 0) + 1);
+        }
+      };
+      const clients = Array.from({ length: 100 }, flood);
+      const slowest = await slowestHealth(20);
+      flooding = false;
+      await Promise.all(clients);
+      expect(slowest).to.be.lessThan(healthMsMax);
+      expect(memoryOfGateway()).to.be.lessThan(memoryBytesMax);
+      if (what === 'with a good token') expect(statuses.get(429)).to.be.greaterThan(0);
+      else expect([...statuses.keys()]).to.deep.equal([401]);
+    }).timeout(40_000);
+  }
+
+  it('tells a user how much is left, and when there is more', async () => {
+    const headers = { authorization: `Bearer ${await sign(claimsFor('bob'), testSecret)}` };
+    const first = await system.get('/accounts/bob', headers);
+    expect(first.headers.get('ratelimit-policy')).to.equal('"token";q=100;w=1');
+    expect(first.headers.get('ratelimit')).to.match(/^"token";r=\d+;t=1$/);
+    const refused = await eventually(async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 300 }, () => system.get<{ code: string }>('/accounts/bob', headers)),
+      );
+      const answer = answers.find(({ status }) => status === 429);
+      if (answer === undefined) throw new Error('none was refused');
+      return answer;
+    });
+    expect(refused.body.code).to.equal('rate-limited');
+    expect(refused.headers.get('retry-after')).to.equal('1');
+    expect(refused.headers.get('ratelimit')).to.match(/^"token";r=0;t=1$/);
+    // Another user, and the operator, are not touched.
+    for (const claims of [claimsFor('carol'), claimsFor('ops', { scope: 'operator' })]) {
+      const other = { authorization: `Bearer ${await sign(claims, testSecret)}` };
+      expect((await system.get('/accounts/carol', other)).status).to.equal(404);
+    }
+  }).timeout(20_000);
+
+  it('holds a bounded number of a user’s requests at once', async () => {
+    const alice = {
+      authorization: `Bearer ${await sign(claimsFor('dora'), testSecret)}`,
+      'content-type': 'application/json',
+    };
+    const operator = {
+      authorization: `Bearer ${await sign(claimsFor('ops', { scope: 'operator' }), testSecret)}`,
+    };
+    await system.post('/accounts', { user_id: 'dora' }, operator);
+    const [payments] = system.runtime.payments;
+    process.kill(payments?.pid as number, 'SIGSTOP');
+    const gone = new AbortController();
+    try {
+      const waiting: number[] = [];
+      await eventually(
+        async () => {
+          const sends = Array.from({ length: 60 }, () =>
+            fetch(`${system.url}/orders`, {
+              method: 'POST',
+              headers: { ...alice, prefer: 'wait=60' },
+              body: '{"user_id":"dora","amount":"1"}',
+              signal: gone.signal,
+            }).then(
+              async (answer) => {
+                const { detail } = (await answer.json()) as { detail?: string };
+                if (answer.status === 429 && detail?.includes('under way')) waiting.push(answer.status);
+              },
+              () => {},
+            ),
+          );
+          await Promise.race([Promise.all(sends), sleep(1_000)]);
+          expect(waiting.length).to.be.greaterThan(0);
+        },
+        { withinMs: 25_000 },
+      );
+      expect((await system.get('/accounts/nobody', operator)).status).to.be.oneOf([404, 503]);
+    } finally {
+      gone.abort();
+      process.kill(payments?.pid as number, 'SIGCONT');
+    }
+  }).timeout(60_000);
+
+  it('refuses what is too large or too deep, before it costs anything', async () => {
+    const operator = {
+      authorization: `Bearer ${await sign(claimsFor('ops', { scope: 'operator' }), testSecret)}`,
+    };
+    const large = await system.post('/orders', `{"user_id":"${'a'.repeat(20_000)}"}`, operator);
+    expect(large.status).to.equal(413);
+    const deep = await system.post('/orders', `${'['.repeat(8_000)}${']'.repeat(8_000)}`, operator);
+    expect(deep.status).to.equal(400);
+    const header = await sendBytes(
+      system.url,
+      `GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`,
+    );
+    expect(header.status).to.equal(431);
+    const path = await fetch(`${system.url}/accounts/${'a'.repeat(5_000)}`, { headers: operator });
+    expect(path.status).to.equal(414);
+  });
+});
