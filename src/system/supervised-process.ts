@@ -10,10 +10,10 @@ const settledMs = 1_500;
 const stopMsMax = 12_000;
 const lastLinesMax = 20;
 /**
- * Of a daemon's heap, in MB. By default V8 lets garbage pile up to 250 MB and more; a young generation of 2 MB costs
- * no time that can be measured, and the old one never comes near its limit.
+ * Limits of a daemon's heap, in MB. By default V8 lets garbage pile up until a daemon has 230 to 310 MB under load.
+ * A young generation of 8 MB instead of 4 or 2 would save some of the CPU, and let the gateway pass 150 MB.
  */
-const heapFlags = ['--max-semi-space-size=2', '--max-old-space-size=192'];
+const heapFlags = ['--max-semi-space-size=4', '--max-old-space-size=192'];
 
 /** What is told of a supervised process. */
 export interface ProcessEvents {
