@@ -39,14 +39,14 @@ export function addTop(program: TillboxCommand): void {
     .command('top')
     .description('Watch the whole system live: rates, latencies by step, queues, instances, events.')
     .usage('[options]')
-    .option('--interval <seconds>', 'time between two measurements, 0.2 to 3600', '1')
-    .option('--count <n>', 'end after so many measurements')
+    .option('--interval <seconds>', 'seconds between two measurements, 0.2 to 3600', '1')
+    .option('--count <n>', 'end after so many measurements: 1 to 1000000 lines')
     .helped(['top', 'top --json --count 5', 'top --interval 10 --json'], [4, 7, 130])
-    .addHelpText('after', explanation)
+    .explained(explanation)
     .action(run);
 }
 
-const explanation = `
+const explanation = `\
 On a terminal it is a screen: q ends it. Elsewhere, and with --json, it prints a line of JSON for each
 measurement. Latencies are those of orders settled in the last ten seconds, or of a sample of them; rates
 are over five seconds. What is away is said, and the rest goes on.`;

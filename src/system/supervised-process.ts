@@ -9,12 +9,6 @@ const settledMs = 1_500;
 /** A daemon drains for nine seconds at most; after this it is ended for good. */
 const stopMsMax = 12_000;
 const lastLinesMax = 20;
-/**
- * Limits of a daemon's heap, in MB. By default V8 lets garbage pile up until a daemon has 230 to 310 MB under load.
- * A young generation of 8 MB instead of 4 or 2 would save some of the CPU, and let the gateway pass 150 MB.
- */
-const heapFlags = ['--max-semi-space-size=4', '--max-old-space-size=192'];
-
 /** What is told of a supervised process. */
 export interface ProcessEvents {
   /** A line it wrote to its standard error or output. */
@@ -32,6 +26,7 @@ export interface ProcessEvents {
 export class SupervisedProcess {
   readonly name: string;
   readonly #arguments: readonly string[];
+  readonly #nodeFlags: readonly string[];
   readonly #environment: () => Promise<Record<string, string>>;
   readonly #events: ProcessEvents;
   readonly #lastLines: string[] = [];
@@ -44,16 +39,19 @@ export class SupervisedProcess {
 
   /**
    * @param options.arguments of the tillbox executable
+   * @param options.nodeFlags for Node, besides those this process has
    * @param options.environment all it gets; asked for again at each start, because logins may change
    */
   constructor(options: {
     name: string;
     arguments: readonly string[];
+    nodeFlags: readonly string[];
     environment: () => Promise<Record<string, string>>;
     events: ProcessEvents;
   }) {
     this.name = options.name;
     this.#arguments = options.arguments;
+    this.#nodeFlags = options.nodeFlags;
     this.#environment = options.environment;
     this.#events = options.events;
   }
@@ -75,7 +73,7 @@ export class SupervisedProcess {
 
   #spawn(environment: Record<string, string>): void {
     const startedAt = performance.now();
-    const nodeArguments = [...process.execArgv, ...heapFlags];
+    const nodeArguments = [...process.execArgv, ...this.#nodeFlags];
     const child = spawn(process.execPath, [...nodeArguments, executablePath(), ...this.#arguments], {
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
