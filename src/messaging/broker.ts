@@ -27,7 +27,8 @@ const jobsFetchedMax = 20;
 const pollingSeconds = 1;
 /** A lease: longer than any handler may take, short enough that a dead worker's jobs come back soon. */
 const leaseSeconds = 10;
-const superviseSeconds = 2;
+/** Each daemon looks for expired leases so often: the daemons together, more often. */
+const superviseSeconds = 5;
 /**
  * Longer than a worker's, because statistics of a large backlog come before the expired leases; and short,
  * because while the answer to one of its statements is lost nothing is redelivered.

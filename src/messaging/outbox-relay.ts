@@ -63,11 +63,14 @@ export class OutboxRelay {
   publishOnce(): Promise<Published> {
     const publish = async (tx: Transaction) => {
       const rows = await this.#outbox.take(tx, rowsMax);
-      if (rows.length > 0) await this.#broker.publish(toPublications(rows));
+      if (rows.length > 0) {
+        await this.#broker.publish(toPublications(rows));
+        this.#outbox.remove(tx, rows);
+      }
       return { rows: rows.length, messages: rows.reduce((sum, { messages }) => sum + messages.length, 0) };
     };
     // What is published is published: rows that a crash brings back are published once more.
-    return this.#database.transaction(publish, { forgettable: true });
+    return this.#database.transaction(publish, { forgettable: true, readsFirst: true });
   }
 
   /** Says that rows were written; call it after their commit. */

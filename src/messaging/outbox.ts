@@ -23,6 +23,7 @@ export class Outbox {
   readonly #check: Statement;
   readonly #insert: Statement;
   readonly #take: Statement;
+  readonly #remove: Statement;
 
   constructor(schema: 'orders' | 'payments') {
     this.#check = { name: `${schema}_outbox_check`, text: `select from ${schema}.outbox limit 0` };
@@ -34,15 +35,16 @@ export class Outbox {
           as input (queue text, messages json, message_count smallint, dead_letter jsonb)`,
     };
     // SKIP LOCKED: rows another relay is publishing are its own, and a hole left by a transaction that
-    // commits late is simply taken later. MATERIALIZED: the limit is applied once, before the delete.
+    // commits late is simply taken later.
     this.#take = {
       name: `${schema}_outbox_take`,
       text: `
-        with taken as materialized (
-          select seq from ${schema}.outbox order by seq limit $1 for update skip locked
-        )
-        delete from ${schema}.outbox using taken where outbox.seq = taken.seq
-        returning outbox.seq, outbox.queue, outbox.messages, outbox.dead_letter, outbox.created_at`,
+        select seq, queue, messages, dead_letter, created_at from ${schema}.outbox
+         order by seq limit $1 for update skip locked`,
+    };
+    this.#remove = {
+      name: `${schema}_outbox_remove`,
+      text: `delete from ${schema}.outbox where seq = any($1::bigint[])`,
     };
   }
 
@@ -62,13 +64,14 @@ export class Outbox {
     if (messages.length + deadLetters.length > 0) tx.send(this.#insert, [toRows(messages, deadLetters)]);
   }
 
-  /**
-   * Takes up to `limit` rows out, oldest first, in the caller's transaction: they are gone when it commits
-   * and back when it does not.
-   */
-  async take(tx: Transaction, limit: number): Promise<OutboxRow[]> {
-    const rows = await tx.query<OutboxRow>(this.#take, [limit]);
-    return rows.sort((a, b) => (a.seq < b.seq ? -1 : 1));
+  /** Takes up to `limit` rows, oldest first: nobody else gets them before the caller's transaction ends. */
+  take(tx: Transaction, limit: number): Promise<OutboxRow[]> {
+    return tx.query<OutboxRow>(this.#take, [limit]);
+  }
+
+  /** Removes rows taken: they are gone when the caller's transaction commits, and back when it does not. */
+  remove(tx: Transaction, rows: readonly OutboxRow[]): void {
+    tx.send(this.#remove, [rows.map(({ seq }) => seq)]);
   }
 }
 

@@ -31,7 +31,7 @@ export interface Processed {
 export async function processRequests(database: Database, outbox: Outbox): Promise<Processed> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await database.transaction((tx) => processIn(tx, outbox));
+      return await database.transaction((tx) => processIn(tx, outbox), { readsFirst: true });
     } catch (error) {
       if (attempt >= attemptsMax || !isUniqueViolation(error)) throw error;
     }

@@ -33,6 +33,11 @@ export interface TransactionOptions {
    * Such a commit does not wait for the disk.
    */
   forgettable?: boolean;
+  /**
+   * Whether its first statement only reads or locks, so that it may travel together with the begin: should that
+   * fail, the statement has done no harm.
+   */
+  readsFirst?: boolean;
 }
 
 /** What each connection may take; every wait has an end. Milliseconds. */
@@ -107,7 +112,7 @@ export class Database implements Queryable {
     work: (tx: Transaction) => Promise<Result>,
     options: TransactionOptions = {},
   ): Promise<Result> {
-    const { lockMs, forgettable = false } = options;
+    const { lockMs, forgettable = false, readsFirst = false } = options;
     const begin = [
       'begin',
       ...(lockMs === undefined ? [] : [`set local lock_timeout = ${Math.ceil(lockMs)}`]),
@@ -115,7 +120,7 @@ export class Database implements Queryable {
     ].join('; ');
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#transactionOnce(begin, work);
+        return await this.#transactionOnce({ begin, readsFirst }, work);
       } catch (error) {
         const givenUp = lockMs !== undefined && isLockTimeout(error);
         if (attempt >= attemptsMax || !isRetryable(error) || givenUp) throw error;
@@ -124,14 +129,22 @@ export class Database implements Queryable {
     }
   }
 
-  async #transactionOnce<Result>(begin: string, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  async #transactionOnce<Result>(
+    { begin, readsFirst }: { begin: string; readsFirst: boolean },
+    work: (tx: Transaction) => Promise<Result>,
+  ): Promise<Result> {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
     const sent: Promise<unknown>[] = [];
+    let begun: Promise<unknown> = Promise.resolve();
     const tx: Transaction = {
       inTransaction: true,
-      query: async <Row extends object>(statement: Statement, values: readonly unknown[] = []) =>
-        (await client.query<Row>({ ...statement, values: [...values] })).rows,
+      query: async <Row extends object>(statement: Statement, values: readonly unknown[] = []) => {
+        const answer = client.query<Row>({ ...statement, values: [...values] });
+        answer.catch(() => {});
+        await begun;
+        return (await answer).rows;
+      },
       send: (statement, values = []) => {
         const answer = client.query({ ...statement, values: [...values] });
         // Heard below; until then a failure is no unhandled rejection.
@@ -145,8 +158,11 @@ export class Database implements Queryable {
     };
     client.on('error', onError);
     try {
-      await client.query(begin);
+      begun = client.query(begin);
+      begun.catch(() => {});
+      if (!readsFirst) await begun;
       const result = await work(tx);
+      await begun;
       // Not with the commit in one go: a statement that failed on this side was never sent, and the server would
       // commit the others.
       await Promise.all(sent);

@@ -100,7 +100,7 @@ export function retryReasons(job: JobFacts): Reason[] {
   };
   const inHands: Reason = {
     reason: 'in-hands',
-    detail: 'a receiver has its job; should it die, the job comes again 10 to 15 s later',
+    detail: 'a receiver has its job; should it die, the job comes again 10 to 18 s later',
     since: job.startedAt === null ? null : toIso(job.startedAt),
   };
   return [

@@ -83,6 +83,7 @@ describe('messaging: outbox and relay', () => {
     await databases.orders
       .transaction(async (tx) => {
         const rows = await databases.ordersOutbox.take(tx, 10);
+        databases.ordersOutbox.remove(tx, rows);
         expect(rows.flatMap(({ messages }) => messages)).to.have.length(2);
         throw new Error('killed');
       })
@@ -92,7 +93,11 @@ describe('messaging: outbox and relay', () => {
 
   it('gives out the oldest rows, no more than asked for', async () => {
     for (const amount of [1n, 2n, 3n]) await add([request(amount)]);
-    const rows = await databases.orders.transaction((tx) => databases.ordersOutbox.take(tx, 2));
+    const rows = await databases.orders.transaction(async (tx) => {
+      const taken = await databases.ordersOutbox.take(tx, 2);
+      databases.ordersOutbox.remove(tx, taken);
+      return taken;
+    });
     const amounts = rows.map(({ messages }) => (messages[0] as { data: { amount: string } }).data.amount);
     expect(amounts).to.deep.equal(['0.01', '0.02']);
     expect(await waiting()).to.equal(1);

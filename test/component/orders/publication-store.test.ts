@@ -33,7 +33,9 @@ describe('orders: whether an order is published', () => {
   }
 
   async function publish(count: number): Promise<void> {
-    await databases.orders.transaction((tx) => databases.ordersOutbox.take(tx, count));
+    await databases.orders.transaction(async (tx) => {
+      databases.ordersOutbox.remove(tx, await databases.ordersOutbox.take(tx, count));
+    });
   }
 
   afterEach(() => databases.sql('orders', 'delete from orders.outbox'));

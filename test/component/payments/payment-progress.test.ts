@@ -19,7 +19,10 @@ describe('payments: how far a payment has come', () => {
     return receiveDeliveries(databases.payments, databases.paymentsOutbox, deliveries);
   };
   const decide = () => processRequests(databases.payments, databases.paymentsOutbox);
-  const publish = () => databases.payments.transaction((tx) => databases.paymentsOutbox.take(tx, 10_000));
+  const publish = () =>
+    databases.payments.transaction(async (tx) => {
+      databases.paymentsOutbox.remove(tx, await databases.paymentsOutbox.take(tx, 10_000));
+    });
 
   it('is not known before its request arrives', async () => {
     await refusal('payment-not-found', () => progress(randomUUID()));
