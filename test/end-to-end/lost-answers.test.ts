@@ -9,12 +9,12 @@ import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts'
 const answers: { what: string; link: DatabaseName; text: string; after?: string }[] = [
   { what: 'the insert of orders', link: 'orders', text: 'orders_insert' },
   { what: 'the COMMIT of the orders relay', link: 'orders', text: 'commit', after: 'orders_outbox_take' },
-  { what: 'the COMMIT of a settlement', link: 'orders', text: 'commit', after: 'orders_settle' },
+  { what: 'a settlement', link: 'orders', text: 'orders_settle' },
   { what: 'the insert of requests into the broker', link: 'broker', text: 'payment.requested.v1' },
   { what: 'the insert of results into the broker', link: 'broker', text: 'payment.succeeded.v1' },
   { what: 'a fetch of requests', link: 'broker', text: 'SKIP LOCKED' },
   { what: 'a completion', link: 'broker', text: 'completed_on = ' },
-  { what: 'the COMMIT of the inbox', link: 'payments', text: 'commit', after: 'inbox_receive' },
+  { what: 'what goes into the inbox', link: 'payments', text: 'inbox_receive' },
   { what: 'the COMMIT of decisions', link: 'payments', text: 'commit', after: 'decisions_insert' },
   {
     what: 'the COMMIT of the payments relay',

@@ -45,6 +45,14 @@ pg.Client.prototype.query = function (this: object, ...args: unknown[]) {
     label.includes(stopHere.text) &&
     (stopHere.after === undefined || before.includes(stopHere.after));
   if (struck && stopHere.when === 'before') stop();
+  const callbackAt = args.findIndex((argument) => typeof argument === 'function');
+  if (struck && stopHere.when === 'done' && callbackAt >= 0) {
+    const callback = args[callbackAt] as (...answer: unknown[]) => void;
+    args[callbackAt] = (...answer: unknown[]) => {
+      if (!answer[0]) stop();
+      callback(...answer);
+    };
+  }
   const result = query.apply(this, args);
   if (struck && stopHere.when === 'done' && result instanceof Promise) void result.then(stop, () => {});
   return result;
