@@ -1,3 +1,4 @@
+import type { Meter } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DoorConfig } from '../platform/door-config.ts';
 import { CodedError } from '../platform/errors.ts';
@@ -9,6 +10,7 @@ import { principalHeader } from '../platform/identity/principal.ts';
 import type { SecretSource } from '../platform/identity/tokens.ts';
 import type { Daemon } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
+import { measureRequests } from '../platform/telemetry/http-metrics.ts';
 import { guardConnections } from './connections.ts';
 import { CrossOrigin } from './cross-origin.ts';
 import { docsPage } from './docs-page.ts';
@@ -31,6 +33,8 @@ export interface GatewaySettings {
   door: DoorConfig;
   localSecret?: SecretSource | undefined;
   tls?: TlsFiles | undefined;
+  /** What it is measured with; without it nothing is. */
+  meter?: Meter | undefined;
   log: Logger;
 }
 
@@ -71,8 +75,9 @@ export class Gateway implements Daemon {
 
   constructor(settings: GatewaySettings) {
     this.#settings = settings;
-    const { host, door, localSecret, tls, log } = settings;
+    const { host, door, localSecret, tls, meter, log } = settings;
     this.#app = createHttpServer({ log, bodies: 'bytes', tls });
+    if (meter !== undefined) measureRequests(this.#app, meter);
     guardConnections(this.#app.server);
     this.#upstreams = {
       orders: new Upstreams('orders', settings.ordersUrls, door.gatewaySecret),

@@ -95,6 +95,8 @@ interface Witness {
 export interface Delivery {
   message: unknown;
   jobId: string;
+  /** When its job was published, by the broker's clock; told only to who asks for it. */
+  publishedAt?: Date;
 }
 
 /** The connection of one service to the broker. */
@@ -193,9 +195,15 @@ export class Broker {
   /**
    * Hands every batch of messages to the handler, and completes its jobs when that resolves. When it
    * rejects they come again after one to five seconds, for as long as it takes.
+   * @param measured whether deliveries say when they were published, which costs more columns of each job
    */
-  async receive(queue: Queue, handler: (deliveries: Delivery[]) => Promise<void>): Promise<void> {
+  async receive(
+    queue: Queue,
+    handler: (deliveries: Delivery[]) => Promise<void>,
+    { measured = false } = {},
+  ): Promise<void> {
     const options = {
+      includeMetadata: measured,
       batchSize: jobsFetchedMax,
       burstWhenBatchFull: true,
       pollingIntervalSeconds: pollingSeconds,
@@ -209,6 +217,13 @@ export class Broker {
         throw error;
       }
     });
+  }
+
+  /** The jobs of a queue by state, as pg-boss's statistics counted them some seconds ago. Rejects while it is away. */
+  async jobsIn(queue: string): Promise<Record<'ready' | 'deferred' | 'active' | 'failed', number>> {
+    const [stats] = await this.#boss.getQueueStats(queue);
+    const { readyCount = 0, deferredCount = 0, activeCount = 0, failedCount = 0 } = stats ?? {};
+    return { ready: readyCount, deferred: deferredCount, active: activeCount, failed: failedCount };
   }
 
   /** Lets handlers end, gives up after five seconds. May be called twice, or before start. */
@@ -234,11 +249,14 @@ export class Broker {
   }
 }
 
-function toDeliveries({ id, data }: Job<unknown>): Delivery[] {
+function toDeliveries(job: Job<unknown>): Delivery[] {
+  const { id: jobId, data } = job;
+  // There when jobs are fetched with all that is known of them.
+  const published = 'createdOn' in job ? { publishedAt: job.createdOn as Date } : {};
   const messages =
     typeof data === 'object' && data !== null && 'messages' in data ? data.messages : undefined;
-  if (!Array.isArray(messages)) return [{ message: data, jobId: id }];
-  return messages.map((message) => ({ message, jobId: id }));
+  if (!Array.isArray(messages)) return [{ message: data, jobId, ...published }];
+  return messages.map((message) => ({ message, jobId, ...published }));
 }
 
 function brokerConnection(url: string, name: string) {

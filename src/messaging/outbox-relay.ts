@@ -2,6 +2,7 @@ import type { Database, Transaction } from '../platform/database.ts';
 import type { Logger } from '../platform/logging.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
 import type { Broker, Publication } from './broker.ts';
+import { type Instruments, noInstruments } from './instruments.ts';
 import { batchSizeMax } from './messages.ts';
 import type { Outbox, OutboxRow } from './outbox.ts';
 
@@ -32,17 +33,20 @@ export class OutboxRelay {
   readonly #database: Database;
   readonly #outbox: Outbox;
   readonly #broker: Pick<Broker, 'publish'>;
+  readonly #instruments: Instruments;
   readonly #loop: PassLoop;
 
   constructor(options: {
     database: Database;
     outbox: Outbox;
     broker: Pick<Broker, 'publish'>;
+    instruments?: Instruments;
     log: Logger;
   }) {
     this.#database = options.database;
     this.#outbox = options.outbox;
     this.#broker = options.broker;
+    this.#instruments = options.instruments ?? noInstruments;
     let messages = 0;
     const pass = async () => {
       const published = await this.publishOnce();
@@ -55,14 +59,17 @@ export class OutboxRelay {
       pass,
       idleMs,
       lingerMs: linger,
+      failed: () => this.#instruments.retried('outbox-relay'),
       log: options.log,
     });
   }
 
   /** One pass: publishes up to twenty rows; answers how many, and how many messages they carried. */
-  publishOnce(): Promise<Published> {
+  async publishOnce(): Promise<Published> {
+    let taken: readonly OutboxRow[] = [];
     const publish = async (tx: Transaction) => {
       const rows = await this.#outbox.take(tx, rowsMax);
+      taken = rows;
       if (rows.length > 0) {
         await this.#broker.publish(toPublications(rows));
         this.#outbox.remove(tx, rows);
@@ -70,7 +77,9 @@ export class OutboxRelay {
       return { rows: rows.length, messages: rows.reduce((sum, { messages }) => sum + messages.length, 0) };
     };
     // What is published is published: rows that a crash brings back are published once more.
-    return this.#database.transaction(publish, { forgettable: true, readsFirst: true });
+    const published = await this.#database.transaction(publish, { forgettable: true, readsFirst: true });
+    this.#instruments.published(taken);
+    return published;
   }
 
   /** Says that rows were written; call it after their commit. */

@@ -1,3 +1,4 @@
+import type { Meter } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Database, plansByIndex } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
@@ -6,7 +7,10 @@ import { openForGateway } from '../platform/identity/service-door.ts';
 import { type Daemon, waitUntilAvailable } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { RetentionSettings } from '../platform/retention.ts';
+import { measureRequests } from '../platform/telemetry/http-metrics.ts';
 import { Broker, type Delivery } from './broker.ts';
+import { observeService } from './gauges.ts';
+import { type Instruments, MeteredInstruments, noInstruments } from './instruments.ts';
 import type { Queue } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { OutboxRelay } from './outbox-relay.ts';
@@ -24,6 +28,8 @@ export interface ServiceSettings {
   /** What the gateway shows; without it whoever reaches the service is believed. */
   gatewaySecret?: string | undefined;
   retention: RetentionSettings;
+  /** What it is measured with; without it nothing is. */
+  meter?: Meter | undefined;
   log: Logger;
 }
 
@@ -39,6 +45,7 @@ export interface ServiceParts {
   outbox: Outbox;
   relay: OutboxRelay;
   broker: Pick<Broker, 'hasForgotten' | 'hasBacklog'>;
+  instruments: Instruments;
   retention: RetentionSettings;
   log: Logger;
 }
@@ -64,6 +71,7 @@ export class Service implements Daemon {
   readonly #broker: Broker;
   readonly #duties: ServiceDuties;
   readonly #stopping = new AbortController();
+  #unobserve: () => void = () => {};
   #started: Promise<void> | undefined;
   #ready = false;
 
@@ -72,11 +80,12 @@ export class Service implements Daemon {
     settings: ServiceSettings,
     dutiesOf: (parts: ServiceParts) => ServiceDuties,
   ) {
-    const { databaseUrl, brokerUrl, retention, log } = settings;
+    const { databaseUrl, brokerUrl, retention, meter, log } = settings;
     this.#name = name;
     this.#settings = settings;
     this.#app = createHttpServer({ log, bodies: 'json' });
     openForGateway(this.#app, settings.gatewaySecret);
+    if (meter !== undefined) measureRequests(this.#app, meter);
     this.#broker = new Broker({ url: brokerUrl, name, log });
     const database = new Database({
       url: databaseUrl,
@@ -86,9 +95,20 @@ export class Service implements Daemon {
       log,
     });
     const outbox = new Outbox(name);
-    const relay = new OutboxRelay({ database, outbox, broker: this.#broker, log });
-    this.#parts = { database, outbox, relay, broker: this.#broker, retention, log };
+    const instruments = meter === undefined ? noInstruments : new MeteredInstruments(meter);
+    const relay = new OutboxRelay({ database, outbox, broker: this.#broker, instruments, log });
+    this.#parts = { database, outbox, relay, broker: this.#broker, instruments, retention, log };
     this.#duties = dutiesOf(this.#parts);
+    if (meter !== undefined) {
+      const { queue } = this.#duties;
+      this.#unobserve = observeService(meter, {
+        name,
+        database,
+        broker: this.#broker,
+        queue,
+        isReady: () => this.#ready,
+      });
+    }
     this.#app.get('/readyz', (_request, reply) => this.#answerReady(reply));
     this.#duties.routes(this.#app);
   }
@@ -103,12 +123,18 @@ export class Service implements Daemon {
   }
 
   async #startBehind(): Promise<void> {
-    const { database, outbox, relay, log } = this.#parts;
+    const { database, outbox, relay, instruments, log } = this.#parts;
     const options = { log, signal: this.#stopping.signal };
-    const { queue, handle, loops } = this.#duties;
+    const { queue, loops } = this.#duties;
+    const handle = (deliveries: Delivery[]) =>
+      this.#duties.handle(deliveries).catch((error: unknown) => {
+        instruments.retried(queue);
+        throw error;
+      });
+    const receive = () => this.#broker.receive(queue, handle, { measured: instruments.on });
     if (!(await waitUntilAvailable('database', () => outbox.check(database), options))) return;
     if (!(await waitUntilAvailable('broker', () => this.#broker.start(), options))) return;
-    if (!(await waitUntilAvailable('queue', () => this.#broker.receive(queue, handle), options))) return;
+    if (!(await waitUntilAvailable('queue', receive, options))) return;
     for (const loop of [relay, ...loops]) loop.start();
     this.#ready = true;
     log.info('ready');
@@ -138,6 +164,7 @@ export class Service implements Daemon {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#ready = false;
+    this.#unobserve();
     const { database, relay } = this.#parts;
     const loops = this.#duties.loops.map((loop) => loop.stop());
     await this.#app.close();

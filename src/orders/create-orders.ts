@@ -1,4 +1,5 @@
 import { v7 as uuidV7 } from 'uuid';
+import { type Instruments, noInstruments } from '../messaging/instruments.ts';
 import { toCloudEvent } from '../messaging/messages.ts';
 import { type Database, repeatSafely } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
@@ -25,12 +26,14 @@ export interface Created {
 export class OrderCreation {
   readonly #database: Database;
   readonly #afterCommit: () => void;
+  readonly #instruments: Instruments;
   readonly #groupCommit: GroupCommit<OrderRequest, Created | CodedError>;
 
   /** @param options.afterCommit called when there are new rows in the outbox */
-  constructor(options: { database: Database; afterCommit: () => void }) {
+  constructor(options: { database: Database; afterCommit: () => void; instruments?: Instruments }) {
     this.#database = options.database;
     this.#afterCommit = options.afterCommit;
+    this.#instruments = options.instruments ?? noInstruments;
     const write = (requests: OrderRequest[]) => this.createOrders(requests);
     this.#groupCommit = new GroupCommit({ write, batchSizeMax: insertedMax, writesInFlightMax, waitingMax });
   }
@@ -48,7 +51,9 @@ export class OrderCreation {
   /** Creates a batch of orders in one transaction, a result for each, in order. */
   async createOrders(requests: readonly OrderRequest[]): Promise<(Created | CodedError)[]> {
     const orders = requests.map(toNewOrder);
+    const begunAt = performance.now();
     const createdAt = await repeatSafely(() => insertOrders(this.#database, orders));
+    this.#instruments.created(createdAt.size, (performance.now() - begunAt) / 1_000);
     if (createdAt.size > 0) this.#afterCommit();
     const others = orders.filter(({ id }) => !createdAt.has(id));
     const found = others.length === 0 ? [] : await this.#findUnlessAway(others);

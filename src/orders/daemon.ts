@@ -19,8 +19,8 @@ export function createOrdersDaemon(settings: ServiceSettings): Service {
   return new Service('orders', settings, wireOrders);
 }
 
-function wireOrders({ database, outbox, relay, broker, retention, log }: ServiceParts) {
-  const creation = new OrderCreation({ database, afterCommit: () => relay.poke() });
+function wireOrders({ database, outbox, relay, broker, instruments, retention, log }: ServiceParts) {
+  const creation = new OrderCreation({ database, afterCommit: () => relay.poke(), instruments });
   const watch = new SettlementWatch({ database, log });
   const publications = new PublicationWatch({ database, log });
   /** When the broker was found to have lost what it was told, until all that waits is requested again. */
@@ -28,6 +28,7 @@ function wireOrders({ database, outbox, relay, broker, retention, log }: Service
   const sweep = new PassLoop({
     name: 'sweep',
     idleMs: sweepMs,
+    failed: () => instruments.retried('sweep'),
     log,
     pass: async () => {
       // A broker that is away has told nothing; the sweep itself needs the orders' database alone.
@@ -40,6 +41,7 @@ function wireOrders({ database, outbox, relay, broker, retention, log }: Service
       const requested = await sweepOrders(database, outbox, patience);
       if (!sweptAll(requested)) forgottenAt = undefined;
       if (requested > 0) {
+        instruments.swept(requested);
         log.info({ orders: requested }, 'overdue orders requested again');
         relay.poke();
       }
@@ -58,8 +60,10 @@ function wireOrders({ database, outbox, relay, broker, retention, log }: Service
     routes: (app: FastifyInstance) => addOrderRoutes(app, { database, creation, watch, publications, log }),
     queue: 'payment-results' as const,
     handle: async (deliveries: Delivery[]) => {
-      const { settled, deadLetters } = await settleDeliveries(database, outbox, deliveries);
+      const outcome = await settleDeliveries(database, outbox, deliveries);
+      const { settled, deadLetters } = outcome;
       watch.settled(settled);
+      instruments.settled(deliveries, outcome);
       if (deadLetters.length > 0) {
         log.warn({ dead_letters: deadLetters.length, reason: deadLetters[0]?.reason }, 'messages refused');
         relay.poke();

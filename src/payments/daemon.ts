@@ -21,15 +21,19 @@ export function createPaymentsDaemon(settings: ServiceSettings): Service {
   return new Service('payments', settings, wirePayments);
 }
 
-function wirePayments({ database, outbox, relay, retention, log }: ServiceParts) {
+function wirePayments({ database, outbox, relay, instruments, retention, log }: ServiceParts) {
   const topUps = new TopUps(database);
   let heldPasses = 0;
   const processing = new PassLoop({
     name: 'process-requests',
     idleMs,
+    failed: () => instruments.retried('process-requests'),
     log,
     pass: async () => {
-      const { processed, held } = await processRequests(database, outbox);
+      const { processed, held, waitedSeconds } = await processRequests(database, outbox, {
+        measured: instruments.on,
+      });
+      instruments.decided(waitedSeconds);
       if (processed > 0) relay.poke();
       heldPasses = held > 0 ? heldPasses + 1 : 0;
       if (held > 0 && processed === 0) return Math.min(idleMs, heldMsMin * 2 ** heldPasses);
@@ -40,8 +44,10 @@ function wirePayments({ database, outbox, relay, retention, log }: ServiceParts)
     routes: (app: FastifyInstance) => addPaymentRoutes(app, { database, topUps }),
     queue: 'payment-requests' as const,
     handle: async (deliveries: Delivery[]) => {
-      const { stored, deadLetters } = await receiveDeliveries(database, outbox, deliveries);
+      const received = await receiveDeliveries(database, outbox, deliveries);
+      const { stored, deadLetters } = received;
       if (stored > 0) processing.poke();
+      instruments.received(deliveries, received);
       if (deadLetters.length > 0) {
         log.warn({ dead_letters: deadLetters.length, reason: deadLetters[0]?.reason }, 'messages refused');
         relay.poke();

@@ -8,6 +8,8 @@ import type { PaymentRequest } from './decisions.ts';
 export interface InboxRequest extends PaymentRequest {
   messageId: string;
   jobId: string;
+  /** How long it has waited here; told only to who asks for it. */
+  waitedSeconds?: number;
 }
 
 // Sorted by message id, so that two batches with common messages wait for each other instead of
@@ -57,18 +59,20 @@ export async function receiveRequests(
 }
 
 // SKIP LOCKED: what another instance is deciding is its own.
-const claimStatement: Statement = {
-  name: 'inbox_claim',
-  text: `
-    select message_id, order_id, user_id, amount, traceparent, job_id from payments.inbox
-     where processed_at is null and user_id <> all($2::text[]) order by seq limit $1 for update skip locked`,
+const claim = (columns: string) => `
+    select message_id, order_id, user_id, amount, traceparent, job_id${columns} from payments.inbox
+     where processed_at is null and user_id <> all($2::text[]) order by seq limit $1 for update skip locked`;
+const claimStatement: Statement = { name: 'inbox_claim', text: claim('') };
+const measuredClaimStatement: Statement = {
+  name: 'inbox_claim_measured',
+  text: claim(', extract(epoch from now() - received_at)::float8 as waited_s'),
 };
 
 /** Claims up to `limit` waiting requests of others than these users, in inbox order, until the transaction ends. */
 export async function claimRequests(
   tx: Transaction,
   limit: number,
-  exceptUsers: Iterable<string>,
+  { exceptUsers, measured }: { exceptUsers: Iterable<string>; measured: boolean },
 ): Promise<InboxRequest[]> {
   const rows = await tx.query<{
     message_id: string;
@@ -77,7 +81,8 @@ export async function claimRequests(
     amount: bigint;
     traceparent: string | null;
     job_id: string;
-  }>(claimStatement, [limit, [...exceptUsers]]);
+    waited_s?: number;
+  }>(measured ? measuredClaimStatement : claimStatement, [limit, [...exceptUsers]]);
   return rows.map((row) => ({
     messageId: row.message_id,
     orderId: row.order_id,
@@ -85,6 +90,7 @@ export async function claimRequests(
     amount: row.amount,
     traceparent: row.traceparent ?? undefined,
     jobId: row.job_id,
+    ...(measured ? { waitedSeconds: row.waited_s ?? 0 } : {}),
   }));
 }
 

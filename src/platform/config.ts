@@ -4,6 +4,7 @@ import { type DoorConfig, doorVariables, readDoorConfig } from './door-config.ts
 import { CodedError, type FieldError } from './errors.ts';
 import { type LogLevel, logLevels } from './logging.ts';
 import type { RetentionSettings } from './retention.ts';
+import type { MetricsConfig } from './telemetry/telemetry.ts';
 
 /** Which databases there are. */
 export const databaseNames = ['orders', 'payments', 'broker'] as const;
@@ -32,6 +33,9 @@ export interface Config {
   token: string | undefined;
   retention: RetentionSettings;
   logLevel: LogLevel;
+  /** What logs and metrics call this process; undefined for the name of its service. */
+  instance: string | undefined;
+  metrics: MetricsConfig;
 }
 
 /** The variables that configure tillbox, with what they mean: `tillbox help environment` prints this. */
@@ -55,6 +59,15 @@ export const environmentVariables = {
   TILLBOX_IDEMPOTENCY_RETENTION_DAYS:
     'how long an idempotency key replays the first answer; later it is new (default: 30)',
   TILLBOX_LOG_LEVEL: `one of ${logLevels.join(', ')} (default: info)`,
+  TILLBOX_INSTANCE:
+    'what logs and metrics call a daemon started by tillbox serve (default: the name of its service)',
+  TILLBOX_METRICS_PORT:
+    "port of a daemon's metrics for Prometheus, 0 for any free one; under tillbox up the gateway's, orders and payments count up from it (default: no metrics)",
+  TILLBOX_METRICS_HOST:
+    'address the metrics listen on; whoever reaches it may read them (default: 127.0.0.1)',
+  OTEL_EXPORTER_OTLP_ENDPOINT:
+    'an OpenTelemetry collector such as http://127.0.0.1:4318 that metrics are sent to; the other OTEL_EXPORTER_OTLP_ variables hold too (default: none)',
+  OTEL_METRIC_EXPORT_INTERVAL: 'how often they are sent, in milliseconds (default: 60000)',
   ...doorVariables,
   NO_COLOR: 'set to anything: no colour',
 } as const;
@@ -121,6 +134,19 @@ export function readConfig(environment: Environment): Config {
     return value;
   };
 
+  const exportMs = (): number => {
+    const value = text('OTEL_METRIC_EXPORT_INTERVAL') ?? '60000';
+    const number = /^\d{1,8}$/.test(value) ? Number(value) : 0;
+    if (number < 100) refuse('OTEL_METRIC_EXPORT_INTERVAL', `must be milliseconds from 100, not "${value}"`);
+    return number;
+  };
+  const instance = (): string | undefined => {
+    const value = text('TILLBOX_INSTANCE');
+    if (value !== undefined && !/^[\w.:-]{1,64}$/.test(value))
+      refuse('TILLBOX_INSTANCE', 'must be 1 to 64 of A-Z a-z 0-9 . _ : -');
+    return value;
+  };
+
   const shared = databaseUrl('DATABASE_URL');
   const level = text('TILLBOX_LOG_LEVEL') ?? 'info';
   if (!logLevels.includes(level as LogLevel)) {
@@ -150,6 +176,13 @@ export function readConfig(environment: Environment): Config {
       idempotencyRetentionDays: days('TILLBOX_IDEMPOTENCY_RETENTION_DAYS', 30),
     },
     logLevel: level as LogLevel,
+    instance: instance(),
+    metrics: {
+      host: host('TILLBOX_METRICS_HOST', '127.0.0.1'),
+      port: text('TILLBOX_METRICS_PORT') === undefined ? undefined : port('TILLBOX_METRICS_PORT', 0),
+      otlp: wantsOtlp(environment),
+      exportMs: exportMs(),
+    },
   };
   if (errors.length > 0) {
     const detail = errors.map(({ field, message }) => `${field} ${message}`).join('\n');
@@ -173,6 +206,13 @@ export function givenDatabaseUrls<Name extends DatabaseName>(
     throw new CodedError('usage', `${variables} must be set, or DATABASE_URL for one server.`);
   }
   return config.databaseUrls as Record<Name, string>;
+}
+
+/** Whether OpenTelemetry's own variables name a collector for metrics, and do not switch it off. */
+function wantsOtlp(environment: Environment): boolean {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: own } = environment;
+  const off = environment['OTEL_SDK_DISABLED'] === 'true' || environment['OTEL_METRICS_EXPORTER'] === 'none';
+  return Boolean(own || endpoint) && !off;
 }
 
 function defaultHome(environment: Environment): string {

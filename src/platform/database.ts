@@ -191,6 +191,12 @@ export class Database implements Queryable {
     await this.#pool.query('select 1');
   }
 
+  /** Its connections now, and how many callers wait for one. */
+  get connections(): { used: number; idle: number; wanted: number } {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return { used: totalCount - idleCount, idle: idleCount, wanted: waitingCount };
+  }
+
   /** Ends all connections, those in use after their statement. */
   async close(): Promise<void> {
     if (!this.#pool.ending) await this.#pool.end();

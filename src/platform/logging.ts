@@ -7,10 +7,11 @@ export const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', '
 export type LogLevel = (typeof logLevels)[number];
 
 /**
- * A log of JSON lines on standard error: a constant message with fields. Errors are reduced to type, code
+ * A log of JSON lines on standard error: a constant message with fields, of a service and, where there are several
+ * of it, an instance. Errors are reduced to type, code
  * and message, so that no payload, secret or URL gets in by way of an error's own fields.
  */
-export function createLogger(service: string, level: LogLevel): Logger {
+export function createLogger(service: string, level: LogLevel, instance?: string): Logger {
   // Whoever reads the log may go away first: its lines are lost then, and the daemon must still be able to end.
   // (pino's own destination would try to write them for ever when the process exits.)
   if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {});
@@ -18,7 +19,7 @@ export function createLogger(service: string, level: LogLevel): Logger {
   return pino(
     {
       level,
-      base: { service, pid: process.pid },
+      base: { service, ...(instance === undefined ? {} : { instance }), pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },

@@ -19,6 +19,7 @@ export class PassLoop {
   readonly #pass: () => Promise<boolean | number>;
   readonly #idleMs: number;
   readonly #lingerMs: () => number;
+  readonly #failed: () => void;
   readonly #log: Logger;
   #poked = false;
   #stopping = false;
@@ -32,18 +33,21 @@ export class PassLoop {
    * @param options.idleMs longest wait between two passes, in milliseconds
    * @param options.lingerMs asked after a pass: how long a poke waits for more to come, in milliseconds; 0 when
    *   left out. A pass that said there is more is followed at once all the same
+   * @param options.failed told of every pass that throws
    */
   constructor(options: {
     name: string;
     pass: () => Promise<boolean | number>;
     idleMs: number;
     lingerMs?: () => number;
+    failed?: () => void;
     log: Logger;
   }) {
     this.#name = options.name;
     this.#pass = options.pass;
     this.#idleMs = options.idleMs;
     this.#lingerMs = options.lingerMs ?? (() => 0);
+    this.#failed = options.failed ?? (() => {});
     this.#log = options.log;
   }
 
@@ -80,6 +84,7 @@ export class PassLoop {
         if (!this.#poked) await this.#wait(more === false ? this.#idleMs : more);
       } catch (error) {
         failures += 1;
+        this.#failed();
         if (performance.now() - complainedAt > complaintIntervalMs) {
           complainedAt = performance.now();
           this.#log.warn({ loop: this.#name, failures, err: error }, 'pass failed, will be repeated');

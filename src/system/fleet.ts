@@ -14,10 +14,20 @@ const readyMsMax = 60_000;
 const readyPollMs = 30;
 const serviceHost = '127.0.0.1';
 
-/** What a daemon gets of the environment: what every program expects, and how to work. No URL, no secret. */
+/**
+ * What a daemon gets of the environment: what every program expects, and how to work. No URL, no secret, but what
+ * OpenTelemetry's own variables say about a collector.
+ */
 const inheritedNames = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'];
 /** Variables of ours that only some need, or that are set apart. */
-const commandLineNames = ['TILLBOX_URL', 'TILLBOX_TOKEN', 'TILLBOX_GATEWAY_SECRET'];
+const commandLineNames = [
+  'TILLBOX_URL',
+  'TILLBOX_TOKEN',
+  'TILLBOX_GATEWAY_SECRET',
+  'TILLBOX_INSTANCE',
+  'TILLBOX_METRICS_PORT',
+  'TILLBOX_METRICS_HOST',
+];
 const gatewayNames = Object.keys(doorVariables).filter((name) => !commandLineNames.includes(name));
 const serviceNames = [
   'PGSSLMODE',
@@ -56,6 +66,8 @@ export class Fleet {
   readonly #settings: FleetSettings;
   readonly #services: Record<'orders' | 'payments', Member[]> = { orders: [], payments: [] };
   #gateway: Member | undefined;
+  /** The metrics' ports taken so far: the gateway's is the first, those of the services follow. */
+  #metricsPorts = 1;
   /** What gateway and services recognise each other by. */
   readonly #credential: string;
   #stopping = false;
@@ -83,9 +95,12 @@ export class Fleet {
       const wanted = firstPort === 0 ? 0 : firstPort + index;
       const port = await reservePort(serviceHost, wanted, `${variable}_PORT`);
       const name = count === 1 ? service : `${service}-${index + 1}`;
+      const metrics = await this.#metricsOf(this.#metricsPorts);
+      this.#metricsPorts += 1;
       const daemon = this.#startProcess(name, service, serviceNames, async () => {
         const urls = await logins.lookUp();
         return {
+          ...metrics,
           [`${variable}_DATABASE_URL`]: urls[service],
           BROKER_DATABASE_URL: urls.broker,
           [`${variable}_PORT`]: String(port),
@@ -99,7 +114,9 @@ export class Fleet {
     const { gatewayHost, gatewayPort, door } = this.#settings.config;
     const port = await reservePort(gatewayHost, gatewayPort, 'GATEWAY_PORT');
     const urls = (members: Member[]) => members.map(({ url }) => url).join(',');
+    const metrics = await this.#metricsOf(0);
     const daemon = this.#startProcess('gateway', 'gateway', gatewayNames, async () => ({
+      ...metrics,
       GATEWAY_HOST: gatewayHost,
       GATEWAY_PORT: String(port),
       ORDERS_URL: urls(this.#services.orders),
@@ -109,6 +126,15 @@ export class Fleet {
     this.#gateway = { daemon, url: `${scheme}://${reachableAt(gatewayHost)}:${port}` };
   }
 
+  /** Where a daemon offers its metrics, `offset` ports above the first; nothing when they are off. */
+  async #metricsOf(offset: number): Promise<Record<string, string>> {
+    const { host, port } = this.#settings.config.metrics;
+    if (port === undefined) return {};
+    const wanted = port === 0 ? 0 : port + offset;
+    const reserved = await reservePort(host, wanted, 'TILLBOX_METRICS_PORT');
+    return { TILLBOX_METRICS_HOST: host, TILLBOX_METRICS_PORT: String(reserved) };
+  }
+
   #startProcess(
     name: string,
     service: string,
@@ -116,7 +142,8 @@ export class Fleet {
     own: () => Promise<Record<string, string>>,
   ): SupervisedProcess {
     const { config, environment, events } = this.#settings;
-    const inherited = [...inheritedNames, ...names].flatMap((key) =>
+    const otelNames = Object.keys(environment).filter((key) => key.startsWith('OTEL_'));
+    const inherited = [...inheritedNames, ...otelNames, ...names].flatMap((key) =>
       environment[key] ? [[key, environment[key]]] : [],
     );
     const daemon = new SupervisedProcess({
@@ -129,6 +156,7 @@ export class Fleet {
         TILLBOX_HOME: config.home,
         TILLBOX_LOG_LEVEL: config.logLevel,
         TILLBOX_GATEWAY_SECRET: this.#credential,
+        TILLBOX_INSTANCE: name,
         ...(await own()),
       }),
       events,

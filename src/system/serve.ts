@@ -6,6 +6,7 @@ import { refuseOpenDoor, refuseWayRound } from '../platform/door-config.ts';
 import { CodedError } from '../platform/errors.ts';
 import { type Daemon, liveUntilSignal, waitUntilAvailable } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logging.ts';
+import { openTelemetry, type Telemetry } from '../platform/telemetry/telemetry.ts';
 import { localSecret as readLocalSecret } from './local-identity.ts';
 import { untilRefused } from './logins.ts';
 import { roleUrl } from './roles.ts';
@@ -20,21 +21,26 @@ export async function serve(
   environment: Environment,
 ): Promise<void> {
   const config = readConfig(environment);
-  const log = createLogger(service, config.logLevel);
+  const instance = config.instance ?? service;
+  const log = createLogger(service, config.logLevel, instance);
   const stopping = new AbortController();
   let daemon: Daemon | undefined;
+  let telemetry: Telemetry | undefined;
   const stop = async () => {
     stopping.abort();
     await daemon?.stop();
+    await telemetry?.stop();
   };
   liveUntilSignal({ stop }, log);
+  telemetry = await openTelemetry({ service, instance, metrics: config.metrics, log });
+  const meter = telemetry?.meter;
   if (service === 'gateway') {
     const { gatewayHost: host, gatewayPort: port, ordersUrls, paymentsUrls, door } = config;
     refuseOpenDoor(host, door);
     refuseWayRound(door);
     const localSecret = door.secret === undefined ? readLocalSecret(config.home) : undefined;
     const tls = door.tls && readTlsFiles(door.tls);
-    const gateway = new Gateway({ host, port, ordersUrls, paymentsUrls, door, localSecret, tls, log });
+    const gateway = new Gateway({ host, port, ordersUrls, paymentsUrls, door, localSecret, tls, meter, log });
     daemon = gateway;
     await gateway.start();
     return;
@@ -46,7 +52,7 @@ export async function serve(
     if (urls === undefined) return;
     const { retention, door } = config;
     const gatewaySecret = door.gatewaySecret;
-    const started = create({ ...urls, host: serviceHost, port, gatewaySecret, retention, log });
+    const started = create({ ...urls, host: serviceHost, port, gatewaySecret, retention, meter, log });
     daemon = started;
     await started.start();
     if (!(await untilRefused(Object.values(urls), stopping.signal))) return;

@@ -1,3 +1,4 @@
+import { depthStatement } from '../messaging/depth-store.ts';
 import type { Statement } from '../platform/database.ts';
 
 /** The SQL that measures queues: one read-only statement for each database, bounded however long a queue is. */
@@ -11,59 +12,10 @@ const recentMax = 20_000;
 /** The window of rates. */
 export const rateSeconds = 5;
 
-/** How an outbox or the inbox stands. Beyond `countedMax` rows the numbers they cover are nearest. */
-export interface StoredDepth {
-  name: string;
-  /** Rows, and the messages in them, up to `countedMax` rows. */
-  rows: bigint;
-  messages: bigint;
-  /** The numbers (seq) from the oldest row to the newest. */
-  span: bigint;
-  oldest_s: number | null;
-}
-
-function storedDepth(place: { name: string; table: string; where: string; time: string; messages: string }) {
-  const { name, table, where, time, messages } = place;
-  const end = (direction: 'asc' | 'desc', column: string) =>
-    `(select ${column} from ${table} where ${where} order by seq ${direction} limit 1)`;
-  return `
-    select '${name}' as name, rows, messages,
-           coalesce(${end('desc', 'seq')} - ${end('asc', 'seq')} + 1, 0) as span,
-           extract(epoch from now() - ${end('asc', time)})::float8 as oldest_s
-      from (select count(*) as rows, coalesce(sum(messages), 0)::bigint as messages
-              from (select ${messages} as messages from ${table} where ${where} limit ${countedMax + 1}) as counted
-           ) as counted`;
-}
-
-function outboxDepth(schema: 'orders' | 'payments'): string {
-  return storedDepth({
-    name: `${schema}-outbox`,
-    table: `${schema}.outbox`,
-    where: 'true',
-    time: 'created_at',
-    messages: 'message_count',
-  });
-}
-
 /** One row: the outbox of orders. */
-export const ordersStatement: Statement = {
-  name: 'queues_orders',
-  text: outboxDepth('orders'),
-};
+export const ordersStatement: Statement = depthStatement('queues_orders', 'orders', countedMax);
 /** Two rows: the inbox and the outbox of payments. */
-export const paymentsStatement: Statement = {
-  name: 'queues_payments',
-  text: [
-    storedDepth({
-      name: 'payments-inbox',
-      table: 'payments.inbox',
-      where: 'processed_at is null',
-      time: 'received_at',
-      messages: '1',
-    }),
-    outboxDepth('payments'),
-  ].join(' union all '),
-};
+export const paymentsStatement: Statement = depthStatement('queues_payments', 'payments', countedMax);
 
 /** How a pg-boss queue stands. */
 export interface QueueDepth {

@@ -1,4 +1,5 @@
 import { deadLetterQueues } from '../messaging/dead-letters.ts';
+import { depthOf, type StoredDepth } from '../messaging/depth-store.ts';
 import { Database } from '../platform/database.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { DatabaseUrls } from '../system/migrate.ts';
@@ -9,7 +10,6 @@ import {
   paymentsStatement,
   type QueueDepth,
   rateSeconds,
-  type StoredDepth,
 } from './queue-statements.ts';
 
 /** Where messages wait, and how it stands there. What is not known is null, never guessed. */
@@ -116,13 +116,11 @@ export class Queues {
 
 function storedView(row: StoredDepth, kind: QueueView['kind']): QueueView {
   const { name, oldest_s } = row;
-  const [rows, messages, span] = [Number(row.rows), Number(row.messages), Number(row.span)];
-  const estimated = rows > countedMax;
   return {
     name,
     kind,
-    depth: estimated ? Math.round((messages / rows) * Math.max(rows, span)) : messages,
-    estimated,
+    depth: depthOf(row, countedMax),
+    estimated: Number(row.rows) > countedMax,
     oldest_s: tenths(oldest_s),
     in_flight: null,
     retrying_jobs: null,

@@ -30,6 +30,8 @@ describe('configuration', () => {
       token: undefined,
       retention: { inboxRetentionDays: 7, idempotencyRetentionDays: 30 },
       logLevel: 'info',
+      instance: undefined,
+      metrics: { host: '127.0.0.1', port: undefined, otlp: false, exportMs: 60_000 },
     });
   });
 

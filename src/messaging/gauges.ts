@@ -1,0 +1,72 @@
+import type { BatchObservableResult, Meter } from '@opentelemetry/api';
+import type { Database } from '../platform/database.ts';
+import type { Broker } from './broker.ts';
+import { deadLetterQueueOf } from './dead-letters.ts';
+import { readDepths } from './depth-store.ts';
+import type { Queue } from './messages.ts';
+
+/** Whoever scrapes waits for it, mostly ten seconds; a database that hangs must not hide the rest. */
+const measureMsMax = 2_000;
+
+/** What the gauges of one service look at. */
+export interface Gauged {
+  name: 'orders' | 'payments';
+  database: Database;
+  broker: Pick<Broker, 'jobsIn'>;
+  /** The queue it receives from. */
+  queue: Queue;
+  isReady(): boolean;
+}
+
+/**
+ * Observes, whenever somebody looks, what waits: the outbox and the inbox of a service by one bounded statement on
+ * its own schema, its queue and the dead letters of it by pg-boss's own statistics, and its connections. A place that
+ * cannot be measured is missing, never zero. Answers what ends it.
+ */
+export function observeService(meter: Meter, { name, database, broker, queue, isReady }: Gauged): () => void {
+  const gauge = (gaugeName: string, description: string, unit = '') =>
+    meter.createObservableGauge(gaugeName, { description, unit });
+  const depth = gauge('tillbox.queue.depth', 'Messages that wait in an outbox or the inbox.');
+  const oldest = gauge('tillbox.queue.oldest', 'Age of the oldest message that waits there.', 's');
+  const jobs = gauge('tillbox.queue.jobs', 'Jobs of a queue by state, as pg-boss last counted them.');
+  const connections = gauge('tillbox.pool.connections', 'Connections to the own database, by state.');
+  const waiting = gauge('tillbox.pool.waiting', 'Who waits for a connection.');
+  const ready = gauge(
+    'tillbox.ready',
+    'Whether the daemon works: 1, or 0 while it waits for what is behind.',
+  );
+
+  const observeStored = async (result: BatchObservableResult) => {
+    for (const place of await readDepths(database, name)) {
+      result.observe(depth, place.depth, { queue: place.name });
+      result.observe(oldest, place.oldestSeconds, { queue: place.name });
+    }
+  };
+  const observeJobs = async (result: BatchObservableResult) => {
+    for (const one of [queue, deadLetterQueueOf(queue)]) {
+      const counts = await broker.jobsIn(one);
+      for (const [state, count] of Object.entries(counts)) result.observe(jobs, count, { queue: one, state });
+    }
+  };
+  const observe = async (result: BatchObservableResult) => {
+    const { used, idle, wanted } = database.connections;
+    result.observe(connections, used, { state: 'used' });
+    result.observe(connections, idle, { state: 'idle' });
+    result.observe(waiting, wanted);
+    result.observe(ready, isReady() ? 1 : 0);
+    if (!isReady()) return;
+    await within(measureMsMax, Promise.allSettled([observeStored(result), observeJobs(result)]));
+  };
+  const observed = [depth, oldest, jobs, connections, waiting, ready];
+  meter.addBatchObservableCallback(observe, observed);
+  return () => meter.removeBatchObservableCallback(observe, observed);
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}
