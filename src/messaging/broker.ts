@@ -220,9 +220,10 @@ export class Broker {
   }
 
   /** The jobs of a queue by state, as pg-boss's statistics counted them some seconds ago. Rejects while it is away. */
-  async jobsIn(queue: string): Promise<Record<'ready' | 'deferred' | 'active' | 'failed', number>> {
+  async jobsIn(queue: string): Promise<Record<string, number>> {
     const [stats] = await this.#boss.getQueueStats(queue);
-    const { readyCount = 0, deferredCount = 0, activeCount = 0, failedCount = 0 } = stats ?? {};
+    if (stats === undefined) return {};
+    const { readyCount, deferredCount, activeCount, failedCount } = stats;
     return { ready: readyCount, deferred: deferredCount, active: activeCount, failed: failedCount };
   }
 
