@@ -31,6 +31,26 @@ export interface DeadLetter {
   message: unknown;
 }
 
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * What a log says of messages refused together: how many, and of the first one why and which it was. An id only if it
+ * is one, and nothing else of the message.
+ */
+export function refusalFields(deadLetters: readonly DeadLetter[]): Record<string, unknown> {
+  const [first] = deadLetters;
+  const { id, subject } = (first?.message ?? {}) as { id?: unknown; subject?: unknown };
+  const isUuid = (value: unknown) => typeof value === 'string' && uuid.test(value);
+  return {
+    dead_letters: deadLetters.length,
+    queue: first?.queue,
+    reason: first?.reason,
+    job_id: first?.jobId,
+    ...(isUuid(id) ? { message_id: id } : {}),
+    ...(isUuid(subject) ? { order_id: subject } : {}),
+  };
+}
+
 /** The queue that keeps the dead letters of a queue. */
 export function deadLetterQueueOf(queue: Queue): `${Queue}-dead-letters` {
   return `${queue}-dead-letters`;

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Delivery } from '../messaging/broker.ts';
+import { refusalFields } from '../messaging/dead-letters.ts';
 import { Service, type ServiceParts, type ServiceSettings } from '../messaging/service.ts';
 import { IdempotencyKeyPruning } from '../platform/idempotency-key-store.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
@@ -65,7 +66,7 @@ function wireOrders({ database, outbox, relay, broker, instruments, retention, l
       watch.settled(settled);
       instruments.settled(deliveries, outcome);
       if (deadLetters.length > 0) {
-        log.warn({ dead_letters: deadLetters.length, reason: deadLetters[0]?.reason }, 'messages refused');
+        log.warn(refusalFields(deadLetters), 'messages refused');
         relay.poke();
       }
     },

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Delivery } from '../messaging/broker.ts';
+import { refusalFields } from '../messaging/dead-letters.ts';
 import { Service, type ServiceParts, type ServiceSettings } from '../messaging/service.ts';
 import { IdempotencyKeyPruning } from '../platform/idempotency-key-store.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
@@ -49,7 +50,7 @@ function wirePayments({ database, outbox, relay, instruments, retention, log }: 
       if (stored > 0) processing.poke();
       instruments.received(deliveries, received);
       if (deadLetters.length > 0) {
-        log.warn({ dead_letters: deadLetters.length, reason: deadLetters[0]?.reason }, 'messages refused');
+        log.warn(refusalFields(deadLetters), 'messages refused');
         relay.poke();
       }
     },

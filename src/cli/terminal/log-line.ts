@@ -1,7 +1,7 @@
 import { visible } from './terminal-text.ts';
 
 /** Fields every line has; what is left over is shown behind the message. */
-const known = new Set(['level', 'time', 'service', 'pid', 'msg']);
+const known = new Set(['level', 'time', 'service', 'instance', 'pid', 'msg']);
 
 /** A daemon's JSON log line as a person reads it, under the daemon's name. What is no JSON is shown as it is. */
 export function formatLogLine(name: string, line: string): string {
