@@ -120,6 +120,34 @@ describe('README', () => {
     expect(output).to.contain('2000 finished').and.to.contain('nothing lost, nothing twice');
   });
 
+  it('shows where metrics are', async function () {
+    this.timeout(60_000);
+    await run('tillbox down', embedded);
+    const first = await threePorts();
+    const commands = blockWith('TILLBOX_METRICS_PORT')
+      .replaceAll('7460', String(first))
+      .replaceAll('7461', String(first + 1));
+    try {
+      expect(await run(`set -e\n${commands}`, embedded)).to.contain('queue="orders-outbox"');
+    } finally {
+      await run('tillbox down', embedded);
+    }
+  });
+
+  /** The first of three ports in a row that are free. */
+  async function threePorts(): Promise<number> {
+    for (let attempt = 1; ; attempt += 1) {
+      const first = await reservePort('127.0.0.1', 0, 'TILLBOX_METRICS_PORT');
+      try {
+        for (const port of [first + 1, first + 2])
+          await reservePort('127.0.0.1', port, 'TILLBOX_METRICS_PORT');
+        return first;
+      } catch (error) {
+        if (attempt === 10) throw error;
+      }
+    }
+  }
+
   /** Runs every command of a session and compares what it prints with the record. */
   async function replay(
     steps: readonly { command: string; output: string }[],

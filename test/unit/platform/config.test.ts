@@ -56,6 +56,33 @@ describe('configuration', () => {
     });
   });
 
+  it('has metrics only for who asks for them, by port or by the variables of OpenTelemetry', () => {
+    const metricsOf = (environment: Record<string, string>) => readConfig(environment).metrics;
+    expect(metricsOf({ TILLBOX_METRICS_PORT: '0', TILLBOX_METRICS_HOST: '10.0.0.1' })).to.deep.equal({
+      host: '10.0.0.1',
+      port: 0,
+      otlp: false,
+      exportMs: 60_000,
+    });
+    const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
+    expect(metricsOf({ ...collector, OTEL_METRIC_EXPORT_INTERVAL: '5000' })).to.include({
+      otlp: true,
+      port: undefined,
+      exportMs: 5_000,
+    });
+    expect(
+      metricsOf({ OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://127.0.0.1:4318/v1/metrics' }).otlp,
+    ).to.equal(true);
+    expect(metricsOf({ ...collector, OTEL_METRICS_EXPORTER: 'none' }).otlp).to.equal(false);
+    expect(metricsOf({ ...collector, OTEL_SDK_DISABLED: 'true' }).otlp).to.equal(false);
+  });
+
+  it('names wrong values of metrics all at once', async () => {
+    const wrong = { TILLBOX_METRICS_PORT: 'x', OTEL_METRIC_EXPORT_INTERVAL: '1', TILLBOX_INSTANCE: 'a b' };
+    const { message } = await refusal('usage', () => readConfig(wrong));
+    for (const name of Object.keys(wrong)) expect(message).to.contain(name);
+  });
+
   it('lets services listen elsewhere and the gateway find them there', () => {
     const config = readConfig({ ORDERS_PORT: '0', PAYMENTS_PORT: '9', ORDERS_URL: 'http://a:1/, https://b' });
     expect(config.ordersPort).to.equal(0);
