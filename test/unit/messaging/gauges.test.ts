@@ -1,0 +1,66 @@
+import { expect } from 'chai';
+import { type Gauged, observeService } from '../../../src/messaging/gauges.ts';
+import type { Database } from '../../../src/platform/database.ts';
+import { Metered } from '../../support/metered.ts';
+
+describe('messaging: gauges', () => {
+  let metered: Metered;
+  beforeEach(() => {
+    metered = new Metered();
+  });
+  afterEach(() => metered.close());
+
+  const connections = { used: 3, idle: 1, wanted: 2 };
+  const place = { name: 'orders-outbox', rows: 2n, messages: 7n, span: 2n, oldest_s: 1.5 };
+
+  function observe(query: () => Promise<object[]>, others: Partial<Gauged> = {}): () => void {
+    return observeService(metered.meter, {
+      name: 'orders',
+      database: { connections, query } as unknown as Database,
+      broker: { jobsIn: async () => ({ ready: 4 }) },
+      queue: 'payment-results',
+      isReady: () => true,
+      ...others,
+    });
+  }
+
+  it('show what waits, and the connections', async () => {
+    observe(async () => [place]);
+    expect(await metered.read('tillbox.queue.depth')).to.deep.equal({ 'orders-outbox': 7 });
+    expect(await metered.read('tillbox.queue.oldest')).to.deep.equal({ 'orders-outbox': 1.5 });
+    expect(await metered.read('tillbox.queue.jobs')).to.deep.equal({
+      'payment-results ready': 4,
+      'payment-results-dead-letters ready': 4,
+    });
+    expect(await metered.read('tillbox.pool.connections')).to.deep.equal({ used: 3, idle: 1 });
+    expect(await metered.read('tillbox.pool.waiting')).to.deep.equal({ '': 2 });
+  });
+
+  it('leave out what a database that is away cannot tell, and show the rest', async () => {
+    observe(() => Promise.reject(new Error('away')));
+    expect(await metered.read('tillbox.queue.depth')).to.deep.equal({});
+    expect(await metered.read('tillbox.queue.jobs')).to.include({ 'payment-results ready': 4 });
+    expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 1 });
+  });
+
+  it('wait for no database that hangs', async () => {
+    observe(() => new Promise(() => {}));
+    expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 1 });
+    expect(await metered.read('tillbox.queue.depth')).to.deep.equal({});
+  });
+
+  it('ask nothing of the databases before the service is ready, nor after it has stopped', async () => {
+    let asked = 0;
+    const query = async () => {
+      asked += 1;
+      return [];
+    };
+    let ready = false;
+    const end = observe(query, { isReady: () => ready });
+    expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 0 });
+    end();
+    ready = true;
+    await metered.read('tillbox.ready');
+    expect(asked).to.equal(0);
+  });
+});
