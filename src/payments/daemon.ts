@@ -6,6 +6,7 @@ import { IdempotencyKeyPruning } from '../platform/idempotency-key-store.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
 import { retentionLoop } from '../platform/retention.ts';
 import { addPaymentRoutes } from './http.ts';
+import { InboxPressure } from './inbox-pressure.ts';
 import { processedMax, processRequests } from './process-requests.ts';
 import { AccountKeyPruning } from './prune-account-keys.ts';
 import { InboxPruning } from './prune-inbox.ts';
@@ -24,6 +25,7 @@ export function createPaymentsDaemon(settings: ServiceSettings): Service {
 
 function wirePayments({ database, outbox, relay, instruments, retention, log }: ServiceParts) {
   const topUps = new TopUps(database);
+  const pressure = new InboxPressure();
   let heldPasses = 0;
   const processing = new PassLoop({
     name: 'process-requests',
@@ -35,6 +37,7 @@ function wirePayments({ database, outbox, relay, instruments, retention, log }: 
         measured: instruments.on,
       });
       instruments.decided(waitedSeconds);
+      pressure.decided(processed, { more: processed === processedMax });
       if (processed > 0) relay.poke();
       heldPasses = held > 0 ? heldPasses + 1 : 0;
       if (held > 0 && processed === 0) return Math.min(idleMs, heldMsMin * 2 ** heldPasses);
@@ -45,8 +48,10 @@ function wirePayments({ database, outbox, relay, instruments, retention, log }: 
     routes: (app: FastifyInstance) => addPaymentRoutes(app, { database, topUps }),
     queue: 'payment-requests' as const,
     handle: async (deliveries: Delivery[]) => {
+      await pressure.untilRoom();
       const received = await receiveDeliveries(database, outbox, deliveries);
       const { stored, deadLetters } = received;
+      pressure.received(stored);
       if (stored > 0) processing.poke();
       instruments.received(deliveries, received);
       if (deadLetters.length > 0) {
