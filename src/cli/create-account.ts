@@ -11,7 +11,7 @@ export function addCreateAccount(program: TillboxCommand): void {
     .argument('[user]', 'its id: 1 to 64 of A-Z a-z 0-9 . _ @ : -')
     .writes()
     .batches()
-    .helped(['create-account alice', 'create-account --batch < accounts.ndjson'], [6, 7, 130])
+    .helped(['create-account alice', 'create-account --batch < accounts.ndjson'], [4, 6, 7, 130])
     .action(run);
 }
 

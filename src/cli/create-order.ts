@@ -36,7 +36,7 @@ export function addCreateOrder(program: TillboxCommand): void {
     .batches()
     .helped(
       ['create-order alice 49.90 two tickets --wait', 'create-order --batch < orders.ndjson'],
-      [3, 6, 7, 124, 130],
+      [3, 4, 5, 6, 7, 124, 130],
     )
     .action(run);
 }

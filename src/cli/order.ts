@@ -18,7 +18,7 @@ export function addOrder(program: TillboxCommand): void {
         'order 0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65',
         'order 0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65 --watch --json',
       ],
-      [5, 7, 130],
+      [4, 5, 7, 130],
     )
     .action(run);
 }

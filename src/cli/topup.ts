@@ -25,7 +25,7 @@ export function addTopup(program: TillboxCommand): void {
         'topup alice 49.90 --idempotency-key invoice-4711',
         'topup --batch < topups.ndjson',
       ],
-      [5, 6, 7, 130],
+      [4, 5, 6, 7, 130],
     )
     .action(run);
 }

@@ -16,7 +16,7 @@ const insertedAtOnce = 100;
 const writersMax = 4;
 /** Longer than the sweep leaves an order alone. */
 const awayMs = 40_000;
-/** What a daemon may need, however much waits: measured were 340 with a million. */
+/** What a daemon may need, however much waits: measured were 368 with a million. */
 const memoryMbMax = 400;
 /** The sweep takes what waits for long for lost, but may ask for no more of it again than this. */
 const sweptPerSecondMax = 300;
