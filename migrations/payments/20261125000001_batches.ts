@@ -69,8 +69,8 @@ export async function down(knex: Knex): Promise<void> {
     alter table payments.outbox drop constraint outbox_messages, drop constraint outbox_dead_letter_alone,
       add column message jsonb, alter column messages drop not null;
     insert into payments.outbox (queue, message, dead_letter, created_at, message_count)
-      select queue, message, dead_letter, created_at, 1
-        from payments.outbox, lateral json_array_elements(messages) as message order by seq;
+      select queue, element.content, dead_letter, created_at, 1
+        from payments.outbox, lateral json_array_elements(messages) as element (content) order by seq;
     delete from payments.outbox where messages is not null;
     alter table payments.outbox drop column messages, drop column message_count,
       add check (dead_letter is not null or coalesce(jsonb_typeof(message) = 'object', false));

@@ -2,7 +2,10 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import knex from 'knex';
 import pg from 'pg';
+import * as ordersBatches from '../../../migrations/orders/20261125000001_batches.ts';
+import * as paymentsBatches from '../../../migrations/payments/20261125000001_batches.ts';
 import { CodedError } from '../../../src/platform/errors.ts';
 import type { EphemeralDatabases } from '../../../src/system/ephemeral-databases.ts';
 import { type DatabaseUrls, migrate } from '../../../src/system/migrate.ts';
@@ -136,6 +139,38 @@ describe('system: migrate', () => {
     expect(stdout)
       .to.match(/Found 2 Completed Migration/)
       .and.match(/No Pending/);
+  });
+
+  it('loses nothing that waits, on the way back to the first schema and forth again', async () => {
+    const { urls } = await emptyDatabases();
+    await migrate(urls, silentLog);
+    const database = knex({ client: 'pg', connection: urls.orders });
+    const messages = (schema: string) =>
+      sql<{ message: unknown; dead_letter: unknown }>(
+        urls.orders,
+        `select element.content as message, dead_letter
+           from ${schema}.outbox, json_array_elements(messages) as element (content) order by seq`,
+      );
+    const waiting = () => sql(urls.orders, 'select * from orders.waiting');
+    try {
+      await sql(
+        urls.orders,
+        `insert into orders.orders (id, user_id, amount) values (gen_random_uuid(), 'alice', 1);
+         insert into orders.waiting select id, now() - interval '1 hour', 3 from orders.orders;
+         insert into orders.outbox (queue, messages, message_count, dead_letter) values
+           ('payment-requests', '[{"n": 1}, {"n": 2}]', 2, null),
+           ('payment-results-dead-letters', '["text"]', 1, '{"reason": "unknown-type"}'),
+           ('payment-results-dead-letters', '[null]', 1, '{"reason": "unknown-type"}');
+         insert into payments.outbox (queue, messages, message_count) values ('payment-results', '[{"n": 3}]', 1)`,
+      );
+      const before = [await messages('orders'), await messages('payments'), await waiting()];
+      for (const step of ['down', 'up'] as const)
+        for (const migration of [ordersBatches, paymentsBatches])
+          await database.transaction((tx) => migration[step](tx));
+      expect([await messages('orders'), await messages('payments'), await waiting()]).to.deep.equal(before);
+    } finally {
+      await database.destroy();
+    }
   });
 
   it('says what to do when a database is missing, refuses the login, or is away', async () => {
