@@ -1,7 +1,9 @@
 import type { Database, Transaction } from '../platform/database.ts';
 import type { Logger } from '../platform/logging.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
+import { isUnstorable } from '../platform/postgres-errors.ts';
 import type { Broker, Publication } from './broker.ts';
+import { cutDeep } from './dead-letters.ts';
 import { type Instruments, noInstruments } from './instruments.ts';
 import { batchSizeMax } from './messages.ts';
 import type { Outbox, OutboxRow } from './outbox.ts';
@@ -71,7 +73,7 @@ export class OutboxRelay {
       const rows = await this.#outbox.take(tx, rowsMax);
       taken = rows;
       if (rows.length > 0) {
-        await this.#broker.publish(toPublications(rows));
+        await this.#publish(toPublications(rows));
         this.#outbox.remove(tx, rows);
       }
       return { rows: rows.length, messages: rows.reduce((sum, { messages }) => sum + messages.length, 0) };
@@ -80,6 +82,16 @@ export class OutboxRelay {
     const published = await this.#database.transaction(publish, { forgettable: true, readsFirst: true });
     this.#instruments.published(taken);
     return published;
+  }
+
+  /** The outbox keeps text that a job cannot: such a row must not hold up those behind it for ever. */
+  async #publish(publications: readonly Publication[]): Promise<void> {
+    try {
+      await this.#broker.publish(publications);
+    } catch (error) {
+      if (!isUnstorable(error)) throw error;
+      await this.#broker.publish(publications.map(storable));
+    }
   }
 
   /** Says that rows were written; call it after their commit. */
@@ -94,6 +106,15 @@ export class OutboxRelay {
   stop(): Promise<void> {
     return this.#loop.stop();
   }
+}
+
+/** A NUL or half a surrogate pair, as JSON.stringify spells them; an even number of backslashes may precede. */
+const unstorableCharacter = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
+
+/** The same with what jsonb refuses replaced; what a message of ours never holds. Pure. */
+export function storable({ queue, data }: Publication): Publication {
+  const text = JSON.stringify({ ...data, messages: data.messages.map((message) => cutDeep(message)) });
+  return { queue, data: JSON.parse(text.replace(unstorableCharacter, '$1\\ufffd')) };
 }
 
 /**

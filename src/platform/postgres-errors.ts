@@ -72,6 +72,12 @@ const connectionMessages = [
   'timeout expired',
 ];
 
+const unstorableStates = new Set([
+  '22P02', // invalid_text_representation: half a surrogate pair
+  '22P05', // untranslatable_character: NUL
+  '54001', // statement_too_complex: nested too deep
+]);
+
 function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
@@ -123,4 +129,9 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
 /** Whether a number left the range of its type: for a balance a refusal, not a fault. */
 export function isOutOfRange(error: unknown): boolean {
   return codeOf(error) === '22003'; // numeric_value_out_of_range
+}
+
+/** Whether Postgres, or the way there, refuses a JSON value for what it holds: it will not be taken another time. */
+export function isUnstorable(error: unknown): boolean {
+  return error instanceof RangeError || unstorableStates.has(codeOf(error) ?? '');
 }

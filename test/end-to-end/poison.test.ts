@@ -13,7 +13,7 @@ const good = 499;
 const jobSize = 100;
 const latencyMsMax = 1_000;
 
-/** What a queue may hold instead of a request. Postgres itself refuses a NUL, in a job as in an outbox. */
+/** What a queue may hold instead of a request. Postgres itself refuses a NUL in a job; for an outbox see its component test. */
 function garbage(event: CloudEvent): unknown[] {
   const { data, ...withoutData } = event;
   return [

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import type { Broker, Publication } from '../../../src/messaging/broker.ts';
+import { Broker, type Publication } from '../../../src/messaging/broker.ts';
 import { type Message, messageId, toCloudEvent } from '../../../src/messaging/messages.ts';
 import { OutboxRelay } from '../../../src/messaging/outbox-relay.ts';
 import { useDatabases } from '../../support/databases.ts';
@@ -190,6 +190,39 @@ describe('messaging: outbox and relay', () => {
       job_id: deadLetters[0]?.jobId,
     });
     expect(broker.published).to.have.length(odd.length + 1);
+  });
+
+  it('publishes what stands behind text that no job can keep: NUL, half a surrogate pair, nesting without end', async () => {
+    const deep = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
+    const odd = ['{"a": "x\\u0000y"}', '{"\\u0000": 1}', '{"a": "\\ud800"}', '{"a": "\\\\u0000"}', deep];
+    for (const message of odd)
+      await databases.sql(
+        'orders',
+        `insert into orders.outbox (queue, messages, message_count) values ('payment-requests', $1, 1)`,
+        [`[${message}]`],
+      );
+    const good = request();
+    await add([good]);
+    const broker = new Broker({ url: databases.urls.broker, name: 'test', log: silentLog });
+    await broker.start();
+    try {
+      await relayTo((publications) => broker.publish(publications)).publishOnce();
+    } finally {
+      await broker.stop();
+    }
+    expect(await waiting()).to.equal(0);
+    const rows = await databases.sql<{ messages: { a?: string; id?: string }[] }>(
+      'broker',
+      `select data -> 'messages' as messages from broker.job where name = 'payment-requests'`,
+    );
+    const published = rows.flatMap(({ messages }) => messages);
+    expect(published.map(({ a }) => a).slice(0, 4)).to.deep.equal([
+      'x\ufffdy',
+      undefined,
+      '\ufffd',
+      '\\u0000',
+    ]);
+    expect(published.at(-1)?.id).to.equal(messageId(good.orderId, good.type));
   });
 
   it('refuses a row for a queue that is not its own', async () => {
