@@ -1,10 +1,4 @@
-import type { Config } from '../../platform/config.ts';
-import { gatewayAccess, runningGateway } from '../../system/gateway-access.ts';
-
-/** Where the gateway to talk to is. */
-export function gatewayUrl(config: Config): string {
-  return gatewayAccess(config).url;
-}
+import { runningGateway } from '../../system/gateway-access.ts';
 
 /** Whether the gateway at `url` is one of a system that runs here: then it is started again if it is away. */
 export async function isSupervised(url: string, home: string): Promise<boolean> {
