@@ -1,6 +1,6 @@
 import type { BatchObservableResult, Meter } from '@opentelemetry/api';
 import type { Database } from '../platform/database.ts';
-import type { Broker } from './broker.ts';
+import type { Broker } from './broker/broker.ts';
 import { deadLetterQueueOf } from './dead-letters.ts';
 import { readDepths } from './depth-store.ts';
 import type { Queue } from './messages.ts';

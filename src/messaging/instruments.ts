@@ -1,5 +1,5 @@
 import type { Attributes, Counter, Histogram, Meter } from '@opentelemetry/api';
-import type { Delivery } from './broker.ts';
+import type { Delivery } from './broker/broker.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import type { Queue } from './messages.ts';
 import type { OutboxRow } from './outbox.ts';

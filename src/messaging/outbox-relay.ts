@@ -1,17 +1,18 @@
 import type { Database, Transaction } from '../platform/database.ts';
+import { Hints } from '../platform/hints.ts';
 import type { Logger } from '../platform/logging.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
 import { isUnstorable } from '../platform/postgres-errors.ts';
-import type { Broker, Publication } from './broker.ts';
+import type { Broker, Publication } from './broker/broker.ts';
 import { cutDeep } from './dead-letters.ts';
 import { type Instruments, noInstruments } from './instruments.ts';
-import { batchSizeMax } from './messages.ts';
+import { batchSizeMax, type Message, messageId, queueOf, toCloudEvent } from './messages.ts';
 import type { Outbox, OutboxRow } from './outbox.ts';
 
 /** Rows taken in one pass: at most twenty full jobs in one broker call. */
 const rowsMax = 20;
 /** The safety net: rows whose writer died before it could poke are published after at most this. */
-const idleMs = 1_000;
+const idleMs = 2_000;
 /**
  * Under load a pass waits for more, because a broker call costs 1 to 2 ms whatever it carries. Load is when a
  * pass finds so many messages; alone, a message is published at once.
@@ -37,12 +38,14 @@ export class OutboxRelay {
   readonly #broker: Pick<Broker, 'publish'>;
   readonly #instruments: Instruments;
   readonly #loop: PassLoop;
+  readonly #justWritten = new Hints<Message>(busyMessages);
 
   constructor(options: {
     database: Database;
     outbox: Outbox;
     broker: Pick<Broker, 'publish'>;
     instruments?: Instruments;
+    onTrouble?: (() => void) | undefined;
     log: Logger;
   }) {
     this.#database = options.database;
@@ -51,9 +54,14 @@ export class OutboxRelay {
     this.#instruments = options.instruments ?? noInstruments;
     let messages = 0;
     const pass = async () => {
-      const published = await this.publishOnce();
-      messages = published.messages;
-      return published.rows === rowsMax;
+      const justWritten = this.#justWritten.close();
+      try {
+        const published = await this.publishOnce(justWritten);
+        messages = published.messages;
+        return published.rows === rowsMax;
+      } finally {
+        if (messages < busyMessages) this.#justWritten.open();
+      }
     };
     const linger = () => (messages < busyMessages ? 0 : lingerMs);
     this.#loop = new PassLoop({
@@ -61,19 +69,25 @@ export class OutboxRelay {
       pass,
       idleMs,
       lingerMs: linger,
-      failed: () => this.#instruments.retried('outbox-relay'),
+      failed: () => {
+        this.#instruments.retried('outbox-relay');
+        options.onTrouble?.();
+      },
       log: options.log,
     });
   }
 
-  /** One pass: publishes up to twenty rows; answers how many, and how many messages they carried. */
-  async publishOnce(): Promise<Published> {
+  /**
+   * One pass: publishes up to twenty rows; answers how many, and how many messages they carried.
+   * @param justWritten messages that are certainly in the outbox: they are published while the rows are read
+   */
+  async publishOnce(justWritten: readonly Message[] = []): Promise<Published> {
     let taken: readonly OutboxRow[] = [];
     const publish = async (tx: Transaction) => {
-      const rows = await this.#outbox.take(tx, rowsMax);
+      const [rows] = await Promise.all([this.#outbox.take(tx, rowsMax), this.#publish(toJobs(justWritten))]);
       taken = rows;
       if (rows.length > 0) {
-        await this.#publish(toPublications(rows));
+        await this.#publish(toPublications(without(rows, justWritten)));
         this.#outbox.remove(tx, rows);
       }
       return { rows: rows.length, messages: rows.reduce((sum, { messages }) => sum + messages.length, 0) };
@@ -86,6 +100,7 @@ export class OutboxRelay {
 
   /** The outbox keeps text that a job cannot: such a row must not hold up those behind it for ever. */
   async #publish(publications: readonly Publication[]): Promise<void> {
+    if (publications.length === 0) return;
     try {
       await this.#broker.publish(publications);
     } catch (error) {
@@ -94,8 +109,12 @@ export class OutboxRelay {
     }
   }
 
-  /** Says that rows were written; call it after their commit. */
-  poke(): void {
+  /**
+   * Says that rows were written; call it after their commit.
+   * @param justWritten the messages in them, if they are at hand
+   */
+  poke(justWritten: readonly Message[] = []): void {
+    this.#justWritten.add(justWritten);
     this.#loop.poke();
   }
 
@@ -115,6 +134,26 @@ const unstorableCharacter = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g
 export function storable({ queue, data }: Publication): Publication {
   const text = JSON.stringify({ ...data, messages: data.messages.map((message) => cutDeep(message)) });
   return { queue, data: JSON.parse(text.replace(unstorableCharacter, '$1\\ufffd')) };
+}
+
+/** Jobs of messages that nobody has read back from the outbox. */
+function toJobs(messages: readonly Message[]): Publication[] {
+  const time = new Date().toISOString();
+  const byQueue = Map.groupBy(messages, ({ type }) => queueOf[type]);
+  return [...byQueue].map(([queue, all]) => ({
+    queue,
+    data: { messages: all.map((message) => ({ ...toCloudEvent(message), time })) },
+  }));
+}
+
+/** The rows, without the messages that are published already. */
+function without(rows: readonly OutboxRow[], published: readonly Message[]): OutboxRow[] {
+  if (published.length === 0) return [...rows];
+  const ids = new Set<unknown>(published.map(({ orderId, type }) => messageId(orderId, type)));
+  const isNew = (message: unknown) => !ids.has((message as { id?: unknown } | null)?.id);
+  return rows.map((row) =>
+    row.dead_letter === null ? { ...row, messages: row.messages.filter(isNew) } : row,
+  );
 }
 
 /**

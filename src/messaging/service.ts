@@ -8,7 +8,7 @@ import { type Daemon, waitUntilAvailable } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { RetentionSettings } from '../platform/retention.ts';
 import { measureRequests } from '../platform/telemetry/http-metrics.ts';
-import { Broker, type Delivery } from './broker.ts';
+import { Broker, type Delivery } from './broker/broker.ts';
 import { observeService } from './gauges.ts';
 import { type Instruments, MeteredInstruments, noInstruments } from './instruments.ts';
 import type { Queue } from './messages.ts';
@@ -30,6 +30,8 @@ export interface ServiceSettings {
   retention: RetentionSettings;
   /** What it is measured with; without it nothing is. */
   meter?: Meter | undefined;
+  /** Told when database or broker refuse something, which will be repeated. */
+  onTrouble?: (() => void) | undefined;
   log: Logger;
 }
 
@@ -80,13 +82,13 @@ export class Service implements Daemon {
     settings: ServiceSettings,
     dutiesOf: (parts: ServiceParts) => ServiceDuties,
   ) {
-    const { databaseUrl, brokerUrl, retention, meter, log } = settings;
+    const { databaseUrl, brokerUrl, retention, meter, onTrouble, log } = settings;
     this.#name = name;
     this.#settings = settings;
     this.#app = createHttpServer({ log, bodies: 'json' });
     openForGateway(this.#app, settings.gatewaySecret);
     if (meter !== undefined) measureRequests(this.#app, meter);
-    this.#broker = new Broker({ url: brokerUrl, name, log });
+    this.#broker = new Broker({ url: brokerUrl, name, onTrouble, log });
     const database = new Database({
       url: databaseUrl,
       name: `tillbox ${name}`,
@@ -96,7 +98,7 @@ export class Service implements Daemon {
     });
     const outbox = new Outbox(name);
     const instruments = meter === undefined ? noInstruments : new MeteredInstruments(meter);
-    const relay = new OutboxRelay({ database, outbox, broker: this.#broker, instruments, log });
+    const relay = new OutboxRelay({ database, outbox, broker: this.#broker, instruments, onTrouble, log });
     this.#parts = { database, outbox, relay, broker: this.#broker, instruments, retention, log };
     this.#duties = dutiesOf(this.#parts);
     if (meter !== undefined) {

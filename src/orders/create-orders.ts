@@ -1,6 +1,6 @@
 import { v7 as uuidV7 } from 'uuid';
 import { type Instruments, noInstruments } from '../messaging/instruments.ts';
-import { toCloudEvent } from '../messaging/messages.ts';
+import type { PaymentRequested } from '../messaging/messages.ts';
 import { type Database, repeatSafely } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { GroupCommit } from '../platform/group-commit.ts';
@@ -25,12 +25,16 @@ export interface Created {
  */
 export class OrderCreation {
   readonly #database: Database;
-  readonly #afterCommit: () => void;
+  readonly #afterCommit: (announced: PaymentRequested[]) => void;
   readonly #instruments: Instruments;
   readonly #groupCommit: GroupCommit<OrderRequest, Created | CodedError>;
 
-  /** @param options.afterCommit called when there are new rows in the outbox */
-  constructor(options: { database: Database; afterCommit: () => void; instruments?: Instruments }) {
+  /** @param options.afterCommit called when there are new rows in the outbox, with the messages in them */
+  constructor(options: {
+    database: Database;
+    afterCommit: (announced: PaymentRequested[]) => void;
+    instruments?: Instruments;
+  }) {
     this.#database = options.database;
     this.#afterCommit = options.afterCommit;
     this.#instruments = options.instruments ?? noInstruments;
@@ -54,7 +58,8 @@ export class OrderCreation {
     const begunAt = performance.now();
     const createdAt = await repeatSafely(() => insertOrders(this.#database, orders));
     this.#instruments.created(createdAt.size, (performance.now() - begunAt) / 1_000);
-    if (createdAt.size > 0) this.#afterCommit();
+    const inserted = orders.filter(({ id }) => createdAt.has(id));
+    if (inserted.length > 0) this.#afterCommit(inserted.map(({ paymentRequest }) => paymentRequest));
     const others = orders.filter(({ id }) => !createdAt.has(id));
     const found = others.length === 0 ? [] : await this.#findUnlessAway(others);
     const byId = new Map(found?.map(({ order }) => [order.id, order]));
@@ -90,8 +95,8 @@ export class OrderCreation {
 function toNewOrder(request: OrderRequest): NewOrder {
   const { userId, amount, traceparent } = request;
   const id = uuidV7();
-  const message = toCloudEvent({ type: 'payment.requested.v1', orderId: id, userId, amount, traceparent });
-  return { ...request, id, message };
+  const type = 'payment.requested.v1';
+  return { ...request, id, paymentRequest: { type, orderId: id, userId, amount, traceparent } };
 }
 
 function newOrder(id: string, request: OrderRequest, createdAt: Date): Order {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Delivery } from '../messaging/broker.ts';
+import type { Delivery } from '../messaging/broker/broker.ts';
 import { refusalFields } from '../messaging/dead-letters.ts';
 import { Service, type ServiceParts, type ServiceSettings } from '../messaging/service.ts';
 import { IdempotencyKeyPruning } from '../platform/idempotency-key-store.ts';
@@ -21,7 +21,11 @@ export function createOrdersDaemon(settings: ServiceSettings): Service {
 }
 
 function wireOrders({ database, outbox, relay, broker, instruments, retention, log }: ServiceParts) {
-  const creation = new OrderCreation({ database, afterCommit: () => relay.poke(), instruments });
+  const creation = new OrderCreation({
+    database,
+    afterCommit: (requests) => relay.poke(requests),
+    instruments,
+  });
   const watch = new SettlementWatch({ database, log });
   const publications = new PublicationWatch({ database, log });
   /** When the broker was found to have lost what it was told, until all that waits is requested again. */

@@ -1,4 +1,4 @@
-import type { Delivery } from '../messaging/broker.ts';
+import type { Delivery } from '../messaging/broker/broker.ts';
 import type { DeadLetter } from '../messaging/dead-letters.ts';
 import { type PaymentResult, parseMessage } from '../messaging/messages.ts';
 import type { Outbox } from '../messaging/outbox.ts';

@@ -1,4 +1,4 @@
-import { batchSizeMax, type CloudEvent } from '../messaging/messages.ts';
+import { batchSizeMax, type PaymentRequested, toCloudEvent } from '../messaging/messages.ts';
 import type { Queryable, Statement } from '../platform/database.ts';
 import type { Order, OrderStatus, Settlement } from './order.ts';
 
@@ -37,7 +37,7 @@ export interface NewOrder {
   amount: bigint;
   description: string;
   idempotencyKey: string | undefined;
-  message: CloudEvent;
+  paymentRequest: PaymentRequested;
 }
 
 // One statement, hence one transaction: the orders with their payment requests as a batch of the outbox, or
@@ -82,7 +82,7 @@ export async function insertOrders(db: Queryable, orders: readonly NewOrder[]): 
     orders.map(({ amount }) => amount),
     orders.map(({ description }) => description),
     orders.map(({ idempotencyKey }) => idempotencyKey),
-    JSON.stringify(orders.map(({ message }) => message)),
+    JSON.stringify(orders.map(({ paymentRequest }) => toCloudEvent(paymentRequest))),
     orders.length,
   ]);
   return new Map(rows.map((row) => [row.id, row.created_at]));
@@ -111,7 +111,8 @@ export async function findCreated(
   return rows.map((row) => ({ order: toOrder(row), idempotencyKey: row.idempotency_key }));
 }
 
-// An order that is not NEW is not touched: a final status never changes. Two batches that share orders come
+// An order that is not NEW is not touched: a final status never changes. (user_id || '' keeps a plan made on an
+// empty table from going through the index of users, hence through all orders of one.) Two batches that share orders come
 // from one message delivered twice; should they deadlock, the one that loses is run again.
 const settleOrdersStatement: Statement = {
   name: 'orders_settle',
@@ -122,7 +123,7 @@ const settleOrdersStatement: Statement = {
         from unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[])
           as input (order_id, user_id, amount, status, reason)
        where orders.id = input.order_id and orders.status = 'NEW'
-         and (orders.user_id, orders.amount) = (input.user_id, input.amount)
+         and (orders.user_id || '', orders.amount) = (input.user_id, input.amount)
       returning orders.id
     ), no_longer_waiting as (
       delete from orders.waiting using settled where waiting.order_id = settled.id
@@ -155,23 +156,24 @@ export async function findOrders(db: Queryable, ids: readonly string[]): Promise
   return (await db.query<OrderRow>(findOrdersStatement, [ids])).map(toOrder);
 }
 
-// Two statements rather than one with an optional condition, so that each has the plan it deserves. The
-// position is looked up by id, because a time in microseconds does not survive the way through a client.
-const afterPosition = `($2::uuid is null or
-      (created_at, id) < (select position.created_at, position.id from orders.orders position where id = $2))`;
-const listOrdersStatement: Statement = {
-  name: 'orders_list',
+// A statement for each kind of page rather than one with optional conditions, so that each has the plan it
+// deserves. The position is looked up by id, because a time in microseconds does not survive the way through a
+// client.
+const isAfter = `
+  and (created_at, id) < (select position.created_at, position.id from orders.orders position where id = $3)`;
+const pageStatement = (name: string, conditions: string): Statement => ({
+  name: `orders_list${name}`,
   text: `
     select ${orderColumns} from orders.orders
-     where user_id = $1 and ${afterPosition}
-     order by created_at desc, id desc limit $3`,
-};
-const listOrdersByStatusStatement: Statement = {
-  name: 'orders_list_by_status',
-  text: `
-    select ${orderColumns} from orders.orders
-     where user_id = $1 and ${afterPosition} and status = $4
-     order by created_at desc, id desc limit $3`,
+     where user_id = $1${conditions}
+     order by created_at desc, id desc limit $2`,
+});
+const pageStatements = {
+  first: { all: pageStatement('', ''), withStatus: pageStatement('_by_status', ' and status = $3') },
+  next: {
+    all: pageStatement('_after', isAfter),
+    withStatus: pageStatement('_by_status_after', `${isAfter} and status = $4`),
+  },
 };
 
 /** A page of a user's orders, newest first; `after` is the id of the last order of the page before. */
@@ -180,12 +182,10 @@ export async function listOrders(
   page: { userId: string; status: OrderStatus | undefined; after: string | undefined; limit: number },
 ): Promise<Order[]> {
   const { userId, status, after, limit } = page;
-  const values = [userId, after ?? null, limit];
-  const rows =
-    status === undefined
-      ? await db.query<OrderRow>(listOrdersStatement, values)
-      : await db.query<OrderRow>(listOrdersByStatusStatement, [...values, status]);
-  return rows.map(toOrder);
+  const statements = after === undefined ? pageStatements.first : pageStatements.next;
+  const statement = status === undefined ? statements.all : statements.withStatus;
+  const given = [after, status].filter((value) => value !== undefined);
+  return (await db.query<OrderRow>(statement, [userId, limit, ...given])).map(toOrder);
 }
 
 // SKIP LOCKED: what another sweep is at, or a settlement, needs no second one. The wait doubles with each

@@ -1,20 +1,23 @@
 import type { FastifyInstance } from 'fastify';
-import type { Delivery } from '../messaging/broker.ts';
+import type { Delivery } from '../messaging/broker/broker.ts';
 import { refusalFields } from '../messaging/dead-letters.ts';
 import { Service, type ServiceParts, type ServiceSettings } from '../messaging/service.ts';
+import { Hints } from '../platform/hints.ts';
 import { IdempotencyKeyPruning } from '../platform/idempotency-key-store.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
 import { retentionLoop } from '../platform/retention.ts';
 import { addPaymentRoutes } from './http.ts';
 import { InboxPressure } from './inbox-pressure.ts';
-import { processedMax, processRequests } from './process-requests.ts';
+import { type ExpectedRequest, processedMax, processRequests } from './process-requests.ts';
 import { AccountKeyPruning } from './prune-account-keys.ts';
 import { InboxPruning } from './prune-inbox.ts';
 import { receiveDeliveries } from './receive-requests.ts';
 import { TopUps } from './top-up.ts';
 
 /** The safety net: requests whose receiver died before it could poke are decided after at most this. */
-const idleMs = 1_000;
+const idleMs = 2_000;
+/** With more requests than this there is more to gain from a large batch than from a hint. */
+const hintsMax = 8;
 /** Who holds an account is mostly another instance, for milliseconds: the wait begins so short, and doubles. */
 const heldMsMin = 10;
 
@@ -26,6 +29,7 @@ export function createPaymentsDaemon(settings: ServiceSettings): Service {
 function wirePayments({ database, outbox, relay, instruments, retention, log }: ServiceParts) {
   const topUps = new TopUps(database);
   const pressure = new InboxPressure();
+  const justReceived = new Hints<ExpectedRequest>(hintsMax);
   let heldPasses = 0;
   const processing = new PassLoop({
     name: 'process-requests',
@@ -33,12 +37,14 @@ function wirePayments({ database, outbox, relay, instruments, retention, log }: 
     failed: () => instruments.retried('process-requests'),
     log,
     pass: async () => {
-      const { processed, held, waitedSeconds } = await processRequests(database, outbox, {
+      const outcome = await processRequests(database, outbox, {
         measured: instruments.on,
-      });
+        expected: justReceived.close(),
+      }).finally(() => justReceived.open());
+      const { processed, results, held, waitedSeconds } = outcome;
       instruments.decided(waitedSeconds);
       pressure.decided(processed, { more: processed === processedMax });
-      if (processed > 0) relay.poke();
+      if (processed > 0) relay.poke(results);
       heldPasses = held > 0 ? heldPasses + 1 : 0;
       if (held > 0 && processed === 0) return Math.min(idleMs, heldMsMin * 2 ** heldPasses);
       return held > 0 || processed === processedMax;
@@ -51,8 +57,11 @@ function wirePayments({ database, outbox, relay, instruments, retention, log }: 
       await pressure.untilRoom();
       const received = await receiveDeliveries(database, outbox, deliveries);
       const { stored, deadLetters } = received;
-      pressure.received(stored);
-      if (stored > 0) processing.poke();
+      pressure.received(stored.length);
+      if (stored.length > 0) {
+        justReceived.add(stored);
+        processing.poke();
+      }
       instruments.received(deliveries, received);
       if (deadLetters.length > 0) {
         log.warn(refusalFields(deadLetters), 'messages refused');

@@ -1,5 +1,5 @@
 import type { DeadLetter } from '../messaging/dead-letters.ts';
-import { toCloudEvent } from '../messaging/messages.ts';
+import { type PaymentResult, toCloudEvent } from '../messaging/messages.ts';
 import type { Outbox } from '../messaging/outbox.ts';
 import type { Database, Transaction } from '../platform/database.ts';
 import { isUniqueViolation } from '../platform/postgres-errors.ts';
@@ -16,9 +16,19 @@ const attemptsMax = 3;
 /** Claims of one pass: each beyond the first leaves out the users found held, so that others get their turn. */
 const claimsMax = 5;
 
+/** What a request says before it is read from the inbox. */
+export type ExpectedRequest = Pick<InboxRequest, 'orderId' | 'userId'>;
+
+interface ClaimOptions {
+  measured: boolean;
+  expected: readonly ExpectedRequest[];
+}
+
 /** What one pass came to. */
 export interface Processed {
   processed: number;
+  /** The messages now in the outbox; without those that went to the dead letters. */
+  results: readonly PaymentResult[];
   /** Requests left for a later pass, because somebody else holds their account. */
   held: number;
   /** How long each request decided had waited in the inbox, if that was asked for. */
@@ -30,51 +40,48 @@ export interface Processed {
  * are written, in one transaction. The accounts of the batch are locked first, once each; then the rules
  * decide in memory, in inbox order. Requests of an account that somebody else holds wait for the next pass.
  * @param options.measured whether the times they waited are wanted, which Postgres must then tell
+ * @param options.expected requests that are probably among them: their accounts are locked in the same breath
  */
 export async function processRequests(
   database: Database,
   outbox: Outbox,
-  { measured = false } = {},
+  { measured = false, expected = [] }: { measured?: boolean; expected?: readonly ExpectedRequest[] } = {},
 ): Promise<Processed> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await database.transaction((tx) => processIn(tx, outbox, measured), { readsFirst: true });
+      return await database.transaction((tx) => processIn(tx, outbox, { measured, expected }), {
+        readsFirst: true,
+      });
     } catch (error) {
       if (attempt >= attemptsMax || !isUniqueViolation(error)) throw error;
     }
   }
 }
 
-async function processIn(tx: Transaction, outbox: Outbox, measured: boolean): Promise<Processed> {
-  const { requests, accounts, decided, held } = await claimPayable(tx, measured);
-  if (requests.length === 0) return { processed: 0, held, waitedSeconds: [] };
+async function processIn(tx: Transaction, outbox: Outbox, options: ClaimOptions): Promise<Processed> {
+  const { requests, accounts, decided, held } = await claimPayable(tx, options);
+  if (requests.length === 0) return { processed: 0, results: [], held, waitedSeconds: [] };
   const verdicts = decide(requests, accounts, decided);
   insertDecisions(tx, verdicts.decisions);
   writeMovements(tx, verdicts.accounts, verdicts.entries);
   outbox.send(tx, verdicts.results, verdicts.contradictions.map(contradiction));
   markProcessed(tx, requests);
-  const waitedSeconds = measured ? requests.map((request) => request.waitedSeconds ?? 0) : [];
-  return { processed: requests.length, held, waitedSeconds };
+  const waitedSeconds = options.measured ? requests.map((request) => request.waitedSeconds ?? 0) : [];
+  return { processed: requests.length, results: verdicts.results, held, waitedSeconds };
 }
 
 /** Claims requests whose accounts can be locked now, and finds what was decided about them before. */
-async function claimPayable(tx: Transaction, measured: boolean) {
+async function claimPayable(tx: Transaction, { measured, expected }: ClaimOptions) {
   const heldUsers = new Set<string>();
   let held = 0;
   for (let claim = 1; ; claim += 1) {
-    const claimed = await claimRequests(tx, processedMax, { exceptUsers: heldUsers, measured });
-    if (claimed.length === 0) return { requests: [], accounts: [], decided: [], held };
-    // Sent together, run one after the other: decisions are read when the accounts are locked.
-    const [free, decided] = await Promise.all([
-      lockFreeAccounts(
-        tx,
-        claimed.map(({ userId }) => userId),
-      ),
-      findDecisions(
-        tx,
-        claimed.map(({ orderId }) => orderId),
-      ),
+    const [claimed, prepared] = await Promise.all([
+      claimRequests(tx, processedMax, { exceptUsers: heldUsers, measured }),
+      claim === 1 && expected.length > 0 ? prepare(tx, expected) : undefined,
     ]);
+    if (claimed.length === 0) return { requests: [], accounts: [], decided: [], held };
+    const asExpected = prepared !== undefined && areAmong(claimed, expected);
+    const { free, decided } = asExpected ? prepared : await prepare(tx, claimed);
     for (const userId of free.held) heldUsers.add(userId);
     const requests = claimed.filter(({ userId }) => !free.held.has(userId));
     held += claimed.length - requests.length;
@@ -82,6 +89,25 @@ async function claimPayable(tx: Transaction, measured: boolean) {
       return { requests, accounts: free.accounts, decided, held };
     }
   }
+}
+
+/** Sent together, run one after the other: decisions are read when the accounts are locked. */
+async function prepare(tx: Transaction, requests: readonly ExpectedRequest[]) {
+  const locking = lockFreeAccounts(
+    tx,
+    requests.map(({ userId }) => userId),
+  );
+  const finding = findDecisions(
+    tx,
+    requests.map(({ orderId }) => orderId),
+  );
+  const [free, decided] = await Promise.all([locking, finding]);
+  return { free, decided };
+}
+
+function areAmong(claimed: readonly InboxRequest[], expected: readonly ExpectedRequest[]): boolean {
+  const users = new Map(expected.map(({ orderId, userId }) => [orderId, userId]));
+  return claimed.every(({ orderId, userId }) => users.get(orderId) === userId);
 }
 
 function contradiction(request: InboxRequest): DeadLetter {

@@ -1,6 +1,6 @@
-import type { Delivery } from '../messaging/broker.ts';
+import type { Delivery } from '../messaging/broker/broker.ts';
 import type { DeadLetter } from '../messaging/dead-letters.ts';
-import { messageId, parseMessage, toCloudEvent } from '../messaging/messages.ts';
+import { messageId, type PaymentRequested, parseMessage, toCloudEvent } from '../messaging/messages.ts';
 import type { Outbox } from '../messaging/outbox.ts';
 import type { Database } from '../platform/database.ts';
 import { type ReceivedRequest, receiveRequests } from './inbox-store.ts';
@@ -8,7 +8,7 @@ import { type ReceivedRequest, receiveRequests } from './inbox-store.ts';
 /** What one batch of deliveries came to. */
 export interface Received {
   /** Messages now in the inbox, new or again. */
-  stored: number;
+  stored: readonly PaymentRequested[];
   /** Deliveries of messages that were there already. */
   duplicates: number;
   deadLetters: readonly DeadLetter[];
@@ -28,16 +28,18 @@ export async function receiveDeliveries(
   // Not repeated here when its answer is lost: it would count its own first try as a delivery.
   const stored = received.length === 0 ? new Map() : await receiveRequests(database, received);
   let firsts = 0;
+  const requests: PaymentRequested[] = [];
   const contradictions: DeadLetter[] = [];
   for (const one of received) {
     const count = stored.get(one.messageId);
     if (count === undefined) contradictions.push(contradiction(one));
-    else if (count === one.deliveries) firsts += 1;
+    else requests.push(one.request);
+    if (count === one.deliveries) firsts += 1;
   }
   const deadLetters = [...unreadable, ...contradictions];
   await outbox.add(database, [], deadLetters);
   const duplicates = deliveries.length - deadLetters.length - firsts;
-  return { stored: stored.size, duplicates, deadLetters };
+  return { stored: requests, duplicates, deadLetters };
 }
 
 /** Parses a batch; equal copies of a message become one with a count, since a row is written once. */

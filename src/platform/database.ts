@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from './logging.ts';
 import { isConnectionFailure, isLockTimeout, isOutcomeUnknown, isRetryable } from './postgres-errors.ts';
@@ -19,7 +20,7 @@ export interface Transaction extends Queryable {
   readonly inTransaction: true;
   /**
    * Sends a statement whose answer nobody needs, without waiting for it: it travels together with what
-   * follows. The transaction waits for its answer before it commits, and fails with its error.
+   * follows, the commit too. When it fails the transaction does, with its error.
    */
   send(statement: Statement, values?: readonly unknown[]): void;
 }
@@ -56,9 +57,11 @@ const limits = {
 
 /**
  * Settings for a service, whose statements reach rows through indexes, a few of many. Prepared on a table that
- * was empty a moment ago, a plan would read it whole, and go on to when it has grown.
+ * was empty a moment ago, a plan would read it whole, and go on to when it has grown; and one plan for all values
+ * is enough.
  */
 export const plansByIndex = {
+  plan_cache_mode: 'force_generic_plan',
   enable_seqscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
@@ -136,6 +139,7 @@ export class Database implements Queryable {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
     const sent: Promise<unknown>[] = [];
+    let failure: Error | undefined;
     let begun: Promise<unknown> = Promise.resolve();
     const tx: Transaction = {
       inTransaction: true,
@@ -147,8 +151,9 @@ export class Database implements Queryable {
       },
       send: (statement, values = []) => {
         const answer = client.query({ ...statement, values: [...values] });
-        // Heard below; until then a failure is no unhandled rejection.
-        answer.catch(() => {});
+        answer.catch((error: Error) => {
+          failure ??= error;
+        });
         sent.push(answer);
       },
     };
@@ -163,10 +168,11 @@ export class Database implements Queryable {
       if (!readsFirst) await begun;
       const result = await work(tx);
       await begun;
-      // Not with the commit in one go: a statement that failed on this side was never sent, and the server would
-      // commit the others.
-      await Promise.all(sent);
-      const { command } = await client.query('commit');
+      // The commit travels with what was sent. But a statement that failed on this side never was, and the server
+      // would commit the others: such a failure has come to light after a turn of the event loop.
+      if (sent.length > 0) await turn();
+      if (failure !== undefined) throw failure;
+      const [{ command }] = await Promise.all([client.query('commit'), ...sent]);
       // Postgres answers the commit of a transaction that had failed with ROLLBACK, not with an error.
       if (command !== 'COMMIT')
         throw new Error('a statement failed in the transaction, and the work went on');

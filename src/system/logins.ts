@@ -1,11 +1,14 @@
+import { type EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatabaseName } from '../platform/config.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { DatabaseUrls } from './migrate.ts';
 import { logsIn, roleUrl } from './roles.ts';
 
-/** How soon a daemon notices that its login has changed. Each look opens and closes one connection. */
-const lookMs = 10_000;
+/** How soon a daemon that is in trouble notices that its login has changed; a look costs a connection. */
+const troubledLookMs = 5_000;
+/** The same for one that goes on with the connections it has. */
+const lookMs = 300_000;
 
 /** The services' own logins, as the administrator's URLs lead to them now. */
 export class Logins {
@@ -38,11 +41,18 @@ export class Logins {
 /**
  * Resolves true when a server refuses one of these logins, because `tillbox migrate --rotate` gave the role another
  * password; false when aborted first. A server that is away refuses nothing.
+ * @param trouble emits `trouble` when something does not work, for whatever reason
  */
-export async function untilRefused(urls: readonly string[], signal: AbortSignal): Promise<boolean> {
+export async function untilRefused(
+  urls: readonly string[],
+  trouble: EventEmitter,
+  signal: AbortSignal,
+): Promise<boolean> {
   const isRefused = async (url: string) => !(await logsIn(url).catch(() => true));
   while (!signal.aborted) {
-    await sleep(lookMs, undefined, { signal, ref: false }).catch(() => {});
+    await sleep(troubledLookMs, undefined, { signal, ref: false }).catch(() => {});
+    const rest = AbortSignal.any([signal, AbortSignal.timeout(lookMs - troubledLookMs)]);
+    await once(trouble, 'trouble', { signal: rest }).catch(() => {});
     const refused = signal.aborted ? [] : await Promise.all(urls.map(isRefused));
     if (refused.includes(true)) return true;
   }

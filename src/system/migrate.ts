@@ -1,6 +1,6 @@
 import knex from 'knex';
 import pg from 'pg';
-import { installBroker } from '../messaging/broker.ts';
+import { installBroker } from '../messaging/broker/installation.ts';
 import { type DatabaseName, databaseNames } from '../platform/config.ts';
 import { connectionOptions } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { Gateway } from '../gateway/daemon.ts';
 import { createOrdersDaemon } from '../orders/daemon.ts';
 import { createPaymentsDaemon } from '../payments/daemon.ts';
@@ -52,10 +53,13 @@ export async function serve(
     if (urls === undefined) return;
     const { retention, door } = config;
     const gatewaySecret = door.gatewaySecret;
-    const started = create({ ...urls, host: serviceHost, port, gatewaySecret, retention, meter, log });
+    const trouble = new EventEmitter();
+    const onTrouble = () => trouble.emit('trouble');
+    const settings = { host: serviceHost, port, gatewaySecret, retention, meter, onTrouble, log };
+    const started = create({ ...urls, ...settings });
     daemon = started;
     await started.start();
-    if (!(await untilRefused(Object.values(urls), stopping.signal))) return;
+    if (!(await untilRefused(Object.values(urls), trouble, stopping.signal))) return;
     log.warn('the database refuses the login: it has a new password, starting again with that');
     await started.stop();
     // A supervisor knows the new login, and gives it to the process it starts next.

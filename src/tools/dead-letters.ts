@@ -1,4 +1,4 @@
-import { StoredJobs } from '../messaging/broker.ts';
+import { StoredJobs } from '../messaging/broker/stored-jobs.ts';
 import {
   type DeadLetterFilter,
   type DeadLetterKey,

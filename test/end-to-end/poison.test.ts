@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { v7 as uuidV7 } from 'uuid';
-import { publishOnce } from '../../src/messaging/broker.ts';
+import { publishOnce } from '../../src/messaging/broker/stored-jobs.ts';
 import { type CloudEvent, toCloudEvent } from '../../src/messaging/messages.ts';
 import { audit } from '../../src/tools/audit/audit.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { type Publication, publishOnce } from '../../src/messaging/broker.ts';
+import type { Publication } from '../../src/messaging/broker/broker.ts';
+import { publishOnce } from '../../src/messaging/broker/stored-jobs.ts';
 import { type Message, toCloudEvent } from '../../src/messaging/messages.ts';
 import { audit } from '../../src/tools/audit/audit.ts';
 import { eventually } from '../support/eventually.ts';

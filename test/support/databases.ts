@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { Outbox } from '../../src/messaging/outbox.ts';
-import { Database } from '../../src/platform/database.ts';
+import { Database, plansByIndex } from '../../src/platform/database.ts';
 import type { EphemeralDatabases } from '../../src/system/ephemeral-databases.ts';
 import type { DatabaseUrls } from '../../src/system/migrate.ts';
 import { type Duty, roleUrl } from '../../src/system/roles.ts';
@@ -47,7 +47,9 @@ export function useDatabases(create = createTestDatabases): TestDatabases {
       payments: await roleUrl(adminUrls.payments, 'payments', silentLog),
       broker: await roleUrl(adminUrls.broker, 'broker', silentLog),
     };
-    const open = (url: string) => new Database({ url, name: 'test', connectionsMax: 4, log: silentLog });
+    const settings = plansByIndex;
+    const open = (url: string) =>
+      new Database({ url, name: 'test', connectionsMax: 4, settings, log: silentLog });
     Object.assign(current, {
       adminUrls,
       urls,

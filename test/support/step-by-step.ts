@@ -1,4 +1,4 @@
-import { Broker, type Delivery, type Publication } from '../../src/messaging/broker.ts';
+import { Broker, type Delivery, type Publication } from '../../src/messaging/broker/broker.ts';
 import { Outbox } from '../../src/messaging/outbox.ts';
 import { OutboxRelay } from '../../src/messaging/outbox-relay.ts';
 import { OrderCreation } from '../../src/orders/create-orders.ts';

@@ -1,4 +1,4 @@
-import type { Delivery } from '../../src/messaging/broker.ts';
+import type { Delivery } from '../../src/messaging/broker/broker.ts';
 import type { Queue } from '../../src/messaging/messages.ts';
 import type { TestDatabases } from './databases.ts';
 import type { StepByStep } from './step-by-step.ts';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Publication, publishOnce } from '../../messaging/broker.ts';
+import type { Publication } from '../../messaging/broker/broker.ts';
+import { publishOnce } from '../../messaging/broker/stored-jobs.ts';
 import { messageId, type PaymentResult, toCloudEvent } from '../../messaging/messages.ts';
 import { pause } from '../../platform/lifecycle.ts';
 import { parseAmount } from '../../platform/money.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { type BrokerExamination, examineBroker } from '../../messaging/broker.ts';
+import { type BrokerExamination, examineBroker } from '../../messaging/broker/installation.ts';
 import { connectionOptions, Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logging.ts';
 import { isNotMigrated } from '../../platform/postgres-errors.ts';

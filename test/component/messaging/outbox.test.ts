@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { Broker, type Publication } from '../../../src/messaging/broker.ts';
+import { Broker, type Publication } from '../../../src/messaging/broker/broker.ts';
 import { type Message, messageId, toCloudEvent } from '../../../src/messaging/messages.ts';
 import { OutboxRelay } from '../../../src/messaging/outbox-relay.ts';
 import { useDatabases } from '../../support/databases.ts';
@@ -53,6 +53,32 @@ describe('messaging: outbox and relay', () => {
     expect(broker.ids()).to.deep.equal(messages.map(({ orderId, type }) => messageId(orderId, type)));
     expect(await waiting()).to.equal(0);
     expect((await relay.publishOnce()).messages).to.equal(0);
+  });
+
+  it('publishes what it is told was just written once, and with it what else is there', async () => {
+    const [told, untold] = [request(), request(2n)];
+    await add([untold]);
+    await add([told]);
+    const broker = listeningBroker();
+    expect(await relayTo(broker.publish).publishOnce([told])).to.deep.equal({ rows: 2, messages: 2 });
+    const ids = [told, untold].map(({ orderId, type }) => messageId(orderId, type));
+    expect(broker.ids()).to.have.members(ids);
+    for (const { data } of broker.published) {
+      expect(data.messages[0])
+        .to.have.property('time')
+        .that.matches(/^\d{4}-/);
+    }
+    expect(await waiting()).to.equal(0);
+  });
+
+  it('leaves what it was told of in the outbox when the broker refuses it', async () => {
+    const told = request();
+    await add([told]);
+    const away = relayTo(() => Promise.reject(new Error('the broker is away')));
+    expect(await away.publishOnce([told]).catch((error: Error) => error.message)).to.equal(
+      'the broker is away',
+    );
+    expect(await waiting()).to.equal(1);
   });
 
   it('does not bother the broker when there is nothing to publish', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import type { Delivery } from '../../../src/messaging/broker.ts';
+import type { Delivery } from '../../../src/messaging/broker/broker.ts';
 import { type PaymentResult, toCloudEvent } from '../../../src/messaging/messages.ts';
 import { OrderCreation } from '../../../src/orders/create-orders.ts';
 import type { Order } from '../../../src/orders/order.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import type { Delivery } from '../../../src/messaging/broker.ts';
+import type { Delivery } from '../../../src/messaging/broker/broker.ts';
 import { messageId, toCloudEvent } from '../../../src/messaging/messages.ts';
 import { createAccount } from '../../../src/payments/accounts.ts';
 import { processRequests } from '../../../src/payments/process-requests.ts';
@@ -90,11 +90,30 @@ describe('payments: receive and process requests', () => {
     expect(await decisionsOf(batch)).to.deep.equal(['ACCOUNT_NOT_FOUND']);
   });
 
+  it('decides what it expected like what it did not expect, and what else is there', async () => {
+    const userId = await userWith(100_00n);
+    const [first, second] = [request(userId, 70_00n), request(userId, 70_00n)];
+    const expected = { orderId: orderOf(second), userId };
+    const decide = async () => {
+      const options = { expected: [expected] };
+      const { results } = await processRequests(databases.payments, databases.paymentsOutbox, options);
+      return results.map(({ orderId }) => orderId);
+    };
+    await receive([first]);
+    expect(await decide()).to.deep.equal([orderOf(first)]);
+    await receive([second]);
+    expect(await decide()).to.deep.equal([orderOf(second)]);
+    expect(await decisionsOf([first, second])).to.deep.equal(['paid', 'INSUFFICIENT_FUNDS']);
+    await receive([second]);
+    expect(await decide()).to.deep.equal([orderOf(second)]);
+    expect(await balanceOf(userId)).to.equal('3000');
+  });
+
   it('charges once when the message arrives twice in one batch', async () => {
     const userId = await userWith(100_00n);
     const delivery = request(userId, 30_00n);
     const { stored, duplicates } = await receive([delivery, { ...delivery, jobId: randomUUID() }]);
-    expect({ stored, duplicates }).to.deep.equal({ stored: 1, duplicates: 1 });
+    expect({ stored: stored.length, duplicates }).to.deep.equal({ stored: 1, duplicates: 1 });
     await process();
     expect(await balanceOf(userId)).to.equal('7000');
   });
@@ -136,7 +155,7 @@ describe('payments: receive and process requests', () => {
     const bad = { message: { type: 'payment.requested.v2', odd: '\ud83d\ude00' }, jobId: randomUUID() };
     const batch = [...good.slice(0, 250), bad, ...good.slice(250)];
     const { stored, deadLetters } = await receive(batch);
-    expect(stored).to.equal(499);
+    expect(stored).to.have.length(499);
     expect(deadLetters.map(({ reason }) => reason)).to.deep.equal(['unknown-type']);
     await process();
     expect(new Set(await decisionsOf(good))).to.deep.equal(new Set(['paid']));
@@ -177,7 +196,7 @@ describe('payments: receive and process requests', () => {
     ];
     const jobId = randomUUID();
     const { stored, deadLetters } = await receive(garbage.map((message) => ({ message, jobId })));
-    expect(stored).to.equal(0);
+    expect(stored).to.deep.equal([]);
     expect(deadLetters).to.have.length(garbage.length);
     const [row] = await sql<{ count: string }>(
       `select count(*) from payments.outbox where dead_letter ->> 'job_id' = $1`,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { v7 as uuidV7 } from 'uuid';
-import type { Delivery } from '../../../src/messaging/broker.ts';
+import type { Delivery } from '../../../src/messaging/broker/broker.ts';
 import { messageId, toCloudEvent } from '../../../src/messaging/messages.ts';
 import { createAccount } from '../../../src/payments/accounts.ts';
 import { processRequests } from '../../../src/payments/process-requests.ts';

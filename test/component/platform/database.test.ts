@@ -62,6 +62,27 @@ describe('platform: database', () => {
     expect(await notes()).to.deep.equal(['one', 'two']);
   });
 
+  it('commits nothing when a statement sent without waiting fails, on the server or before it gets there', async () => {
+    const unsendable = {
+      toPostgres: () => {
+        throw new Error('cannot be sent');
+      },
+    };
+    const failing = [
+      { values: [1, 'again'], message: /duplicate key/ },
+      { values: [4, unsendable], message: /cannot be sent/ },
+    ];
+    for (const { values, message } of failing) {
+      const work = database().transaction(async (tx) => {
+        tx.send(insert, [3, 'three']);
+        tx.send(insert, values);
+        tx.send(change, [1, '!']);
+      });
+      expect(await work.catch((error: Error) => error.message)).to.match(message);
+      expect(await notes()).to.deep.equal(['one', 'two']);
+    }
+  });
+
   it('can be used again after a transaction failed', async () => {
     const one = new Database({
       url: databases.adminUrls.orders,

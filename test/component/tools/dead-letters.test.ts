@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { Broker, type Delivery } from '../../../src/messaging/broker.ts';
+import { Broker, type Delivery } from '../../../src/messaging/broker/broker.ts';
 import { toCloudEvent } from '../../../src/messaging/messages.ts';
 import { OutboxRelay } from '../../../src/messaging/outbox-relay.ts';
 import { receiveDeliveries } from '../../../src/payments/receive-requests.ts';

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import type { JobData } from '../../../src/messaging/broker.ts';
+import type { JobData } from '../../../src/messaging/broker/broker.ts';
 import {
   type MessageType,
   messageSchemas,

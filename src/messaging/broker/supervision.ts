@@ -1,0 +1,79 @@
+import { PgBoss } from 'pg-boss';
+import type { Logger } from '../../platform/logging.ts';
+import { PassLoop } from '../../platform/pass-loop.ts';
+import type { Queue } from '../messages.ts';
+import { brokerConnection, queues } from './connection.ts';
+
+export const superviseConnectionsMax = 1;
+/** How often a receiver looks for expired leases in its queue: its instances together, more often. */
+const superviseMs = 5_000;
+/** Another instance's look counts for all; less than the interval, so that none is left out by a hair. */
+const supervisedSeconds = 4;
+/** Every so many passes all queues are looked after: those of dead letters, whose jobs nobody leases, too. */
+const passesOfAll = 12;
+const maintenanceSeconds = 300;
+/**
+ * Longer than a worker's, because statistics of a large backlog come before the expired leases; and short,
+ * because while the answer to one of its statements is lost nothing is redelivered.
+ */
+const superviseMsMax = 12_000;
+
+/**
+ * Gives back what dead workers held, counts what waits, removes what was kept long enough. In an instance and
+ * on a connection of its own: a pass that waits for a worker's would stop all redelivery. pg-boss would look
+ * after all queues every few seconds; each receiver looking after its own costs a fraction of that.
+ */
+export class Supervision {
+  readonly #boss: PgBoss;
+  readonly #log: Logger;
+  #loop: PassLoop | undefined;
+
+  /** @param options.url connection string of the broker's role @param options.name of the service */
+  constructor(options: { url: string; name: string; log: Logger; onError: (error: Error) => void }) {
+    this.#log = options.log;
+    this.#boss = new PgBoss({
+      ...brokerConnection(options.url, options.name),
+      max: superviseConnectionsMax,
+      query_timeout: superviseMsMax,
+      statement_timeout: superviseMsMax - 1_000,
+      supervise: false,
+      monitorIntervalSeconds: supervisedSeconds,
+      maintenanceIntervalSeconds: maintenanceSeconds,
+      registerInstance: false,
+    } as ConstructorParameters<typeof PgBoss>[0]);
+    this.#boss.on('error', options.onError);
+    this.#boss.on('warning', ({ message }) => options.log.debug({ warning: message }, 'broker warning'));
+  }
+
+  /** Connects. Rejects while the broker is away or not migrated; may then be called again. */
+  async start(): Promise<void> {
+    await this.#boss.start();
+  }
+
+  /** Looks after this queue from now on. */
+  watch(queue: Queue): void {
+    let passes = 0;
+    this.#loop = new PassLoop({
+      name: 'supervision',
+      idleMs: superviseMs,
+      log: this.#log,
+      pass: async () => {
+        await this.#boss.supervise(passes % passesOfAll === 0 ? undefined : queue);
+        passes += 1;
+        return false;
+      },
+    });
+    this.#loop.start();
+  }
+
+  /** Counts what waits in the queues, unless that was done a moment ago. */
+  async count(): Promise<void> {
+    for (const queue of queues) await this.#boss.supervise(queue);
+  }
+
+  async stop(options: { timeout: number }): Promise<void> {
+    // Asks the pass under way to end; until then it would wait for a server that does not answer.
+    const stopped = this.#boss.stop(options);
+    await Promise.all([this.#loop?.stop(), stopped]);
+  }
+}
