@@ -15,7 +15,7 @@ import type { Queue } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { OutboxRelay } from './outbox-relay.ts';
 
-/** Connections to a service's own database; the broker's come on top (see broker.ts). */
+/** Connections to a service's own database; the broker's come on top (see broker/). */
 export const serviceConnectionsMax = 4;
 
 /** Where a service finds what it needs, each URL with the role it logs in with. */

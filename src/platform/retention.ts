@@ -12,7 +12,7 @@ import { PassLoop } from './pass-loop.ts';
  * - Inbox rows that were processed: `TILLBOX_INBOX_RETENTION_DAYS`, 7 by default. As long as its row is there
  *   a duplicate is counted on it; afterwards it becomes a new row, which is answered from the decision. So
  *   longer than redeliveries usually take (seconds; the sweep's re-requests: ten minutes) is enough.
- * - Completed jobs: one hour (broker.ts), to look at. Jobs that wait: ten years, so for ever; dead letters,
+ * - Completed jobs: one hour (broker/installation.ts), to look at. Jobs that wait: ten years, so for ever; dead letters,
  *   dealt with or not, too. A dead letter redriven after the inbox was pruned is such a late duplicate.
  * - Idempotency keys: `TILLBOX_IDEMPOTENCY_RETENTION_DAYS`, 30 by default. This window is a promise to
  *   clients: the same POST sent again later than this is a new order or a new top-up, as one without a key
