@@ -14,11 +14,13 @@ const rowsMax = 20;
 /** The safety net: rows whose writer died before it could poke are published after at most this. */
 const idleMs = 2_000;
 /**
- * Under load a pass waits for more, because a broker call costs 1 to 2 ms whatever it carries. Load is when a
- * pass finds so many messages; alone, a message is published at once.
+ * Under load a pass waits for more, because a broker call costs the same whatever it carries: the longer the less
+ * there is to spare, which shows in how long the pass before it took. Load is when a pass finds so many messages;
+ * alone, a message is published at once.
  */
 const busyMessages = 8;
-const lingerMs = 30;
+const lingerMsMax = 30;
+const lingerPasses = 2;
 
 /** What one pass came to. */
 export interface Published {
@@ -53,17 +55,20 @@ export class OutboxRelay {
     this.#broker = options.broker;
     this.#instruments = options.instruments ?? noInstruments;
     let messages = 0;
+    let passMs = 0;
     const pass = async () => {
+      const begunAt = performance.now();
       const justWritten = this.#justWritten.close();
       try {
         const published = await this.publishOnce(justWritten);
         messages = published.messages;
+        passMs = performance.now() - begunAt;
         return published.rows === rowsMax;
       } finally {
         if (messages < busyMessages) this.#justWritten.open();
       }
     };
-    const linger = () => (messages < busyMessages ? 0 : lingerMs);
+    const linger = () => (messages < busyMessages ? 0 : Math.min(lingerMsMax, lingerPasses * passMs));
     this.#loop = new PassLoop({
       name: 'outbox-relay',
       pass,
