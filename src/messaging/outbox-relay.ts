@@ -6,7 +6,7 @@ import { isUnstorable } from '../platform/postgres-errors.ts';
 import type { Broker, Publication } from './broker/broker.ts';
 import { cutDeep } from './dead-letters.ts';
 import { type Instruments, noInstruments } from './instruments.ts';
-import { batchSizeMax, type Message, messageId, queueOf, toCloudEvent } from './messages.ts';
+import { batchSizeMax, type Message, queueOf, toCloudEvent } from './messages.ts';
 import type { Outbox, OutboxRow } from './outbox.ts';
 
 /** Rows taken in one pass: at most twenty full jobs in one broker call. */
@@ -151,11 +151,11 @@ function toJobs(messages: readonly Message[]): Publication[] {
   }));
 }
 
-/** The rows, without the messages that are published already. */
+/** The rows, without the messages that are published already; one that merely has the id of such a one stays. */
 function without(rows: readonly OutboxRow[], published: readonly Message[]): OutboxRow[] {
   if (published.length === 0) return [...rows];
-  const ids = new Set<unknown>(published.map(({ orderId, type }) => messageId(orderId, type)));
-  const isNew = (message: unknown) => !ids.has((message as { id?: unknown } | null)?.id);
+  const texts = new Set(published.map((message) => JSON.stringify(toCloudEvent(message))));
+  const isNew = (message: unknown) => !texts.has(JSON.stringify(message));
   return rows.map((row) =>
     row.dead_letter === null ? { ...row, messages: row.messages.filter(isNew) } : row,
   );

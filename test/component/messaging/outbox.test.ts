@@ -63,12 +63,26 @@ describe('messaging: outbox and relay', () => {
     expect(await relayTo(broker.publish).publishOnce([told])).to.deep.equal({ rows: 2, messages: 2 });
     const ids = [told, untold].map(({ orderId, type }) => messageId(orderId, type));
     expect(broker.ids()).to.have.members(ids);
+    expect(broker.published).to.have.length(2);
     for (const { data } of broker.published) {
       expect(data.messages[0])
         .to.have.property('time')
         .that.matches(/^\d{4}-/);
     }
     expect(await waiting()).to.equal(0);
+  });
+
+  it('publishes a message that has the id of one it was told of, and says something else', async () => {
+    const told = request();
+    const other = { ...told, amount: 2n };
+    await add([told]);
+    await add([other]);
+    const broker = listeningBroker();
+    await relayTo(broker.publish).publishOnce([told]);
+    const amounts = broker.published.flatMap(({ data }) =>
+      data.messages.map((message) => (message as { data: { amount: string } }).data.amount),
+    );
+    expect(amounts).to.deep.equal(['0.01', '0.02']);
   });
 
   it('leaves what it was told of in the outbox when the broker refuses it', async () => {

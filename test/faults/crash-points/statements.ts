@@ -204,6 +204,6 @@ export function brokerStatement(text: string, values: unknown, files: readonly s
   // The manager's other writes would be something new that we ask of the broker.
   const asked = files.includes('pg-boss/manager') && !/^\s*select/i.test(text);
   const housekeeper = files.some((file) => /^pg-boss\/(boss|navigator|registrar)$/.test(file));
-  if (!asked || housekeeper) return 'broker: housekeeping';
+  if (!asked || housekeeper || text === 'discard plans') return 'broker: housekeeping';
   return `broker: ${text.trim().replaceAll(/\s+/g, ' ').slice(0, 60)}`;
 }
