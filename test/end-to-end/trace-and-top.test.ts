@@ -109,6 +109,21 @@ describe('end to end: trace and top', function () {
       expect(lines.at(-1)).to.deep.include({ final: true, standing: null });
     });
 
+    it('says which daemon hangs as soon as it does, and what to do', async () => {
+      const pid = system.runtime.payments[0]?.pid as number;
+      process.kill(pid, 'SIGSTOP');
+      try {
+        const { id } = await system.json<{ id: string }>(['create-order', 'alice', '2.00']);
+        const { standing } = await system.json<TraceDocument>(['trace', id]);
+        const silent = standing?.reasons.find(({ reason }) => reason === 'daemon-silent');
+        expect(silent?.detail).to.contain(`payments (process ${pid}) does not answer`);
+        expect(silent?.since).to.be.a('string');
+        expect(standing?.commands).to.include(`kill -9 ${pid}`);
+      } finally {
+        process.kill(pid, 'SIGCONT');
+      }
+    });
+
     it('exits with 2, 5 or 7 when the call is wrong, the order unknown, or a database away', async () => {
       expect((await system.run(['trace'])).code).to.equal(2);
       expect((await system.run(['trace', 'no-id'])).code).to.equal(2);
