@@ -60,10 +60,7 @@ export function addChaos(program: TillboxCommand): void {
     .option('--separate-databases', 'with a Postgres server each for orders, payments and queues')
     .suggests('--faults', ['kill', 'pause', 'postgres', 'link', 'duplicate', 'poison'])
     .suggests('--instances', ['orders=', 'payments='])
-    .helped(
-      ['chaos', 'chaos --duration 10m --separate-databases --instances orders=2 payments=3 --seed 7'],
-      [8],
-    )
+    .helped(['chaos', 'chaos --duration 10m --separate-databases --instances payments=3 --seed 7'], [8])
     .action(run);
 }
 

@@ -40,3 +40,22 @@ export function reflow(text: string, columns: number): string {
   }
   return parts.map((part) => (/^\s/.test(part) ? part : wrap(part, columns).join('\n'))).join('\n');
 }
+
+/**
+ * A command line to be copied, behind a `$`; one that is too long is broken as a shell allows it, between words,
+ * with a backslash. What is quoted stays whole.
+ */
+export function wrapCommand(line: string, columns: number): string {
+  const words = line.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
+  const lines: string[] = [];
+  let current = '  $';
+  for (const word of words) {
+    if (current.trim() !== '$' && current.length + ` ${word} \\`.length > columns) {
+      lines.push(`${current} \\`);
+      // An id has room on the narrowest terminal only so.
+      current = `    ${word} \\`.length > columns ? ' ' : '   ';
+    }
+    current += ` ${word}`;
+  }
+  return [...lines, current].join('\n');
+}
