@@ -78,7 +78,10 @@ function describe(document: StatusDocument, { paint }: Terminal): string {
   for (const [name, { url }] of Object.entries(document.databases)) {
     if (url !== null) urls.set(url, [...(urls.get(url) ?? []), name]);
   }
-  for (const [url, names] of urls) lines.push(`database  ${url}  ${paint.faint(names.join(', '))}`);
-  if (document.embedded) lines.push(paint.faint('          embedded Postgres'));
+  const indent = ' '.repeat('database  '.length);
+  for (const [url, names] of urls) {
+    const what = `${names.join(', ')}${document.embedded ? ', in the embedded Postgres' : ''}`;
+    lines.push(`database  ${url}`, paint.faint(`${indent}${what}`));
+  }
   return lines.join('\n');
 }

@@ -26,7 +26,7 @@ export function formatQueues({ at, queues, dead_letters }: QueuesDocument, termi
         align: 'right',
       },
       { heading: 'IN FLIGHT', text: ({ in_flight }) => number(in_flight), align: 'right' },
-      { heading: 'RETRYING JOBS', text: ({ retrying_jobs }) => number(retrying_jobs), align: 'right' },
+      { heading: 'RETRIES', text: ({ retrying_jobs }) => number(retrying_jobs), align: 'right' },
       { heading: 'IN/S', text: ({ in_per_s }) => number(in_per_s), align: 'right' },
       { heading: 'OUT/S', text: ({ out_per_s }) => number(out_per_s), align: 'right' },
     ],

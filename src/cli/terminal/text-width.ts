@@ -25,3 +25,17 @@ export function shortenText(text: string, width: number): string {
   }
   return `${kept}…`;
 }
+
+/** The text in pieces of at most a width, never split within a character. For text without colours. */
+export function splitText(text: string, width: number): string[] {
+  const pieces: string[] = [];
+  let piece = '';
+  for (const { segment } of graphemes.segment(text)) {
+    if (piece !== '' && textWidth(piece + segment) > width) {
+      pieces.push(piece);
+      piece = '';
+    }
+    piece += segment;
+  }
+  return [...pieces, piece];
+}

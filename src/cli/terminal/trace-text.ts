@@ -1,9 +1,10 @@
 import type { Reason, Standing, TraceDocument, TraceStep } from '../../tools/trace/trace-document.ts';
+import { formatFields } from './fields.ts';
 import { type Paint, paintStatus } from './paint.ts';
-import { type Column, formatFields, formatTable } from './table.ts';
+import { type Column, formatTable } from './table.ts';
 import { visible } from './terminal-text.ts';
 import { formatAge, formatLocalTime } from './times.ts';
-import { wrapWords } from './wrap-words.ts';
+import { wrap } from './wrap.ts';
 
 /** What a page is painted with, and how wide it may be; undefined for any width. */
 export interface PageSettings {
@@ -23,7 +24,7 @@ const idLeadColumns = 'Created  '.length;
 export function formatTrace(document: TraceDocument, page: PageSettings): string {
   const parts = [formatTraceHead(document, page), formatSteps(document.steps, page)];
   if (document.standing !== null) parts.push(formatStanding(document.standing, page));
-  const notes = document.notes.map((note) => wrapWords(visible(note), page.columns).join('\n'));
+  const notes = document.notes.map((note) => wrap(visible(note), page.columns).join('\n'));
   if (notes.length > 0) parts.push(page.paint.faint(notes.join('\n')));
   return parts.join('\n\n');
 }
@@ -56,7 +57,7 @@ export function formatSteps(
   if (columns !== undefined && columns < narrowColumns) return formatNarrow(steps, { paint, columns });
   const room = columns === undefined ? undefined : Math.max(columns - leadColumns, detailColumnsMin);
   const rows = steps.flatMap((step) =>
-    wrapWords(visible(step.detail), room).map((detail, index) => ({ step, detail, isFirst: index === 0 })),
+    wrap(visible(step.detail), room).map((detail, index) => ({ step, detail, isFirst: index === 0 })),
   );
   const first = (text: (step: TraceStep) => string) => (row: Row) => (row.isFirst ? text(row.step) : '');
   const table: Column<Row>[] = [
@@ -91,7 +92,7 @@ function formatNarrow(
   return steps
     .map((step) => {
       const ms = step.ms === null ? '' : `  ${step.ms.toFixed(1)} ms`;
-      const detail = wrapWords(visible(step.detail), columns - 4).map((line) => `    ${line}`);
+      const detail = wrap(visible(step.detail), columns - 4).map((line) => `    ${line}`);
       return [paintStep(paint, step, `${stepName(step)}${ms}`), ...detail].join('\n');
     })
     .join('\n');
@@ -113,7 +114,7 @@ export function formatStanding(standing: Standing, { paint, columns }: PageSetti
   const list = (name: string, texts: readonly string[]) =>
     texts.map((text, index) => [index === 0 ? name : '', text] as const);
   const age = waiting_s === null ? '' : `, for ${formatAge(waiting_s)}`;
-  const wrapped = (texts: readonly string[]) => texts.flatMap((text) => wrapWords(visible(text), room));
+  const wrapped = (texts: readonly string[]) => texts.flatMap((text) => wrap(visible(text), room));
   return formatFields(
     [
       ...list('Waits', wrapped([`${detail}${age}`])).map(([name, text]) => [name, paint.open(text)] as const),

@@ -1,17 +1,31 @@
+import { splitText, textWidth } from './text-width.ts';
+
 /**
  * Breaks text at its spaces into lines that end within `columns` when they begin at column `begin`; a word
- * longer than a line, such as a path or an id, stays whole. Without `columns`, everything is one line.
+ * longer than a line, such as a path or an id, stays whole, unless `breaksWords`. Without `columns`, everything is
+ * one line.
  */
-export function wrap(text: string, columns: number | undefined, begin = 0): string[] {
+export function wrap(
+  text: string,
+  columns: number | undefined,
+  begin = 0,
+  options: { breaksWords: boolean } = { breaksWords: false },
+): string[] {
   if (columns === undefined) return [text];
   const room = Math.max(columns - begin, 1);
+  if (textWidth(text) <= room) return [text];
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > room) {
+    if (line !== '' && textWidth(line) + 1 + textWidth(word) > room) {
       lines.push(line);
       line = word;
     } else line = line === '' ? word : `${line} ${word}`;
+    if (options.breaksWords && textWidth(line) > room) {
+      const pieces = splitText(line, room);
+      lines.push(...pieces.slice(0, -1));
+      line = pieces.at(-1) ?? '';
+    }
   }
   return [...lines, line];
 }
