@@ -56,7 +56,7 @@ export function addLoad(program: TillboxCommand): void {
         "load --duration 1m --rate 200 --threshold 'settle.p99<50ms' --threshold errors==0",
         'load --orders 50000 --html load.html',
       ],
-      [7, 8, 124, 130],
+      [4, 7, 8, 124, 130],
     )
     .explained(explanation)
     .action(run);

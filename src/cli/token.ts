@@ -19,7 +19,7 @@ export function addToken(program: TillboxCommand): void {
         .default('user'),
     )
     .option('--expires <time>', 'how long it counts, such as 90s, 15m, 8h or 30d', '1h')
-    .helped(['token alice', 'token ops --scope operator --expires 8h'], [])
+    .helped(['token alice', 'token ops --scope operator --expires 8h'], [130])
     .action(run);
 }
 

@@ -21,7 +21,7 @@ export function addTrace(program: TillboxCommand): void {
         'trace 0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65',
         'trace 0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65 --follow --json',
       ],
-      [4, 5, 7, 130],
+      [5, 7, 130],
     )
     .explained(explanation)
     .action(run);
