@@ -88,7 +88,8 @@ async function run(given: OptionsGiven, command: TillboxCommand): Promise<void> 
   const config = readConfig(process.env);
   const terminal = await openTerminal(command);
   const databases = databasesAtHand(config);
-  const line = new LoadLine(terminal);
+  // What is printed for a program has no line that moves beside it.
+  const line = new LoadLine(terminal, terminal.json ? { write: () => {} } : process.stderr);
   const { report, course } = await runLoad(
     {
       ...options,

@@ -2,6 +2,7 @@ import type { QueuesDocument, QueueView } from '../../tools/queues.ts';
 import { formatTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { formatAge, formatLocalTime } from './times.ts';
+import { wrap } from './wrap.ts';
 
 /** Queues for people: a table, in the order a message takes. An estimate has a tilde, what is not known a dash. */
 export function formatQueues({ at, queues, dead_letters }: QueuesDocument, terminal: Terminal): string {
@@ -35,5 +36,6 @@ export function formatQueues({ at, queues, dead_letters }: QueuesDocument, termi
   const noun = dead_letters === 1 ? 'dead letter' : 'dead letters';
   const letters =
     dead_letters === 0 ? 'No dead letters.' : `${dead_letters} ${noun}: tillbox dead-letters list`;
-  return `${table}\n${paint.faint(`${formatLocalTime(at)}  ${letters}`)}`;
+  const foot = wrap(`${formatLocalTime(at)}  ${letters}`, columns).map((line) => paint.faint(line));
+  return [table, ...foot].join('\n');
 }

@@ -1,9 +1,12 @@
 import { splitText, textWidth } from './text-width.ts';
 
+/** An id, with what may stand behind one in a sentence. */
+const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}[.,;:)]*$/;
+
 /**
  * Breaks text at its spaces into lines that end within `columns` when they begin at column `begin`; a word
- * longer than a line, such as a path or an id, stays whole, unless `breaksWords`. Without `columns`, everything is
- * one line.
+ * longer than a line, such as a path or an id, stays whole. With `breaksWords` only an id does. Without `columns`,
+ * everything is one line.
  */
 export function wrap(
   text: string,
@@ -21,7 +24,7 @@ export function wrap(
       lines.push(line);
       line = word;
     } else line = line === '' ? word : `${line} ${word}`;
-    if (options.breaksWords && textWidth(line) > room) {
+    if (options.breaksWords && textWidth(line) > room && !isId.test(line)) {
       const pieces = splitText(line, room);
       lines.push(...pieces.slice(0, -1));
       line = pieces.at(-1) ?? '';
