@@ -33,10 +33,21 @@ export function wrap(
   return [...lines, line];
 }
 
+/** A meaning beside its term that has less room than this stands better below it. */
+const meaningColumnsMin = 16;
+
 /** Terms and what they mean, in two columns; what is long goes on in the second one. */
 export function formatTerms(terms: readonly (readonly [string, string])[], columns: number): string {
   const width = Math.max(...terms.map(([term]) => term.length));
   const begin = width + 4;
+  if (columns - begin < meaningColumnsMin) {
+    const indent = ' '.repeat(6);
+    return terms
+      .map(([term, meaning]) =>
+        [`  ${term}`, ...wrap(meaning, columns, 6).map((line) => indent + line)].join('\n'),
+      )
+      .join('\n');
+  }
   return terms
     .map(([term, meaning]) =>
       wrap(meaning, columns, begin)
