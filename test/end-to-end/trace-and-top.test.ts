@@ -7,6 +7,7 @@ import { expect } from 'chai';
 import pg from 'pg';
 import type { TopDocument } from '../../src/tools/top/top-document.ts';
 import type { TraceDocument } from '../../src/tools/trace/trace-document.ts';
+import { sqlBehind } from '../support/administrator.ts';
 import { eventually } from '../support/eventually.ts';
 import { useSystem } from '../support/running-system.ts';
 import { TerminalSession } from '../support/terminal-session.ts';
@@ -122,6 +123,37 @@ describe('end to end: trace and top', function () {
       } finally {
         process.kill(pid, 'SIGCONT');
       }
+    });
+
+    it('tells of a dead letter, of its redriving, and of the delivery that was suppressed', async () => {
+      const id = await order();
+      const [job] = await sqlBehind<{ data: { messages: { subject: string }[] } }>(
+        system.runtime,
+        'broker',
+        `select data from broker.job where name = 'payment-requests' and data::text like $1`,
+        [`%${id}%`],
+      );
+      const messages = job?.data.messages.filter(({ subject }) => subject === id);
+      const letter = { reason: 'unknown-type', detail: 'of tomorrow', queue: 'payment-requests' };
+      const [dead] = await sqlBehind<{ id: string }>(
+        system.runtime,
+        'broker',
+        `insert into broker.job (name, data) values ('payment-requests-dead-letters', $1::jsonb) returning id`,
+        [JSON.stringify({ messages, dead_letter: letter })],
+      );
+      const letterId = dead?.id ?? '';
+      expect((await system.run(['dead-letters', 'redrive', letterId, '--who', 'eve'])).code).to.equal(0);
+      await eventually(async () => {
+        const document = await system.json<TraceDocument>(['trace', id]);
+        const beside = document.steps.filter(({ number }) => number === null).map(({ step }) => step);
+        expect(beside).to.deep.equal(['dead-letter', 'redriven', 'duplicate']);
+        expect(document).to.deep.include({ duplicates: 1, final: true });
+      });
+      const { stdout } = await system.run(['trace', id]);
+      expect(stdout)
+        .to.match(/dead-letter .*of tomorrow/)
+        .and.to.match(/redriven .*eve/);
+      expect(stdout).to.contain('duplicate').and.not.to.match(escapes);
     });
 
     it('exits with 2, 5 or 7 when the call is wrong, the order unknown, or a database away', async () => {
