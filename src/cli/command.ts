@@ -11,6 +11,8 @@ export interface SharedOptions {
   input: boolean;
   /** Whether colour is allowed, as far as the options say. */
   color: boolean;
+  /** Whether a person may be told what to type next. */
+  hints: boolean;
 }
 
 /**
@@ -57,6 +59,8 @@ export class TillboxCommand extends Command {
     this.option('--json', 'print JSON: what HTTP answers')
       .option('--no-input', 'never ask')
       .option('--no-color', 'no colour')
+      // Of the session, which asks what to do next anyway.
+      .addOption(new Option('--no-hints', 'no word on what to do next').hideHelp())
       // Everything behind a command is that command's: so `--` keeps its meaning there.
       .enablePositionalOptions()
       .allowExcessArguments(false)
@@ -66,8 +70,9 @@ export class TillboxCommand extends Command {
         minWidthToWrap: 10,
         commandUsage: (command) => (command as TillboxCommand).usageText().slice('Usage: '.length),
         subcommandTerm: (command) => {
-          const { helpColumns } = command.parent as TillboxCommand;
-          if (helpColumns < narrowColumns) return command.name();
+          const { helpColumns, parent } = command.parent as TillboxCommand;
+          // All commands are many: their names alone leave the sentences a line each.
+          if (parent === null || helpColumns < narrowColumns) return command.name();
           // What it must be told is enough for a list.
           return `${command.name()} ${command.usage()}`.replace(/ (\[options\]|\[--|\| --).*$/, '');
         },
@@ -94,6 +99,7 @@ export class TillboxCommand extends Command {
       json: levels.some(({ json }) => json === true),
       input: levels.every(({ input }) => input !== false),
       color: levels.every(({ color }) => color !== false),
+      hints: levels.every(({ hints }) => hints !== false),
     };
   }
 

@@ -34,4 +34,5 @@ async function run(user: string | undefined, options: BatchOptions, command: Til
   });
   client.remember({ users: [userId] });
   client.terminal.result(account, () => `Created account ${userId}; its balance is ${account.balance}.`);
+  client.terminal.hint(`Put money into it: tillbox topup ${userId} 100`);
 }

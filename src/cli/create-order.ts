@@ -61,6 +61,7 @@ async function run(
   );
   const { writeOnce } = await import('./gateway/write-once.ts');
   const { formatOrder } = await import('./terminal/order-text.ts');
+  const { nextStepOf } = await import('./next-steps.ts');
   const client = await openClient(command);
   const { terminal } = client;
   const userId = await requireArgument(userArgument, user, { terminal, command });
@@ -75,6 +76,7 @@ async function run(
   client.remember({ users: [userId], orders: [created.id] });
   const order = waitSeconds === undefined ? created : await untilFinal(client, created, waitSeconds);
   terminal.result(order, () => formatOrder(order, terminal));
+  terminal.hint(nextStepOf(order));
   if (waitSeconds !== undefined) await judge(order, waitSeconds);
 }
 

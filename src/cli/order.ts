@@ -36,6 +36,7 @@ async function show({ gateway, terminal, remember }: Client, id: string): Promis
   const order = await gateway.get<OrderView>(`/orders/${id}`);
   remember({ users: [order.user_id], orders: [order.id] });
   terminal.result(order, () => formatOrder(order, terminal));
+  if (order.status === 'NEW') terminal.hint(`See where it stands: tillbox trace ${id}`);
 }
 
 async function watch(client: Client, id: string): Promise<void> {
