@@ -9,7 +9,7 @@ export function addBalance(program: TillboxCommand): void {
     .description('Print what is in an account.')
     .usage('USER [options]')
     .argument('[user]', 'whose account')
-    .helped(['balance alice', 'balance alice --json'], [4, 5, 7])
+    .helped(['balance alice', 'balance alice --json'], [4, 5, 7, 130])
     .action(run);
 }
 

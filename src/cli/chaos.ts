@@ -60,10 +60,7 @@ export function addChaos(program: TillboxCommand): void {
     .option('--separate-databases', 'with a Postgres server each for orders, payments and queues')
     .suggests('--faults', ['kill', 'pause', 'postgres', 'link', 'duplicate', 'poison'])
     .suggests('--instances', ['orders=', 'payments='])
-    .helped(
-      ['chaos', 'chaos --duration 10m --separate-databases --instances orders=2 payments=3 --seed 7'],
-      [8],
-    )
+    .helped(['chaos', 'chaos --duration 10m --separate-databases --instances payments=3 --seed 7'], [8])
     .action(run);
 }
 
@@ -72,6 +69,7 @@ async function run(given: ChaosOptionsGiven, command: TillboxCommand): Promise<v
   const { readInstances } = await import('./instances.ts');
   const { faultNames } = await import('../tools/chaos/faults.ts');
   const { runChaos } = await import('../tools/chaos/chaos.ts');
+  const { formatChaos } = await import('./terminal/chaos-text.ts');
   const { openTerminal } = await import('./terminal/terminal.ts');
   const faultsArgument: Argument<(typeof faultNames)[number][]> = {
     name: '--faults',
@@ -96,7 +94,7 @@ async function run(given: ChaosOptionsGiven, command: TillboxCommand): Promise<v
   const interrupts = interruptSignals(terminal);
   terminal.note(`Seed ${options.seed}`);
   const report = await runChaos(options, liveView(terminal), interrupts);
-  if (report !== undefined) terminal.result(report, () => summary(report, terminal));
+  if (report !== undefined) terminal.result(report, () => formatChaos(report, terminal));
   if (report === undefined || interrupts.early.aborted) process.exitCode = 130;
   else if (!report.ok) process.exitCode = 8;
 }
@@ -127,29 +125,10 @@ function liveView(terminal: Terminal) {
     phase: (what: string) => note(what),
     strike: ({ what, struck }: Strike) => note(struck ? what : `(${what})`),
     progress: ({ ok, failed, unknown }: ChaosReport['requests']) => {
-      if (moving) process.stderr.write(`${clear}${time()}  ${ok} ok, ${failed} refused, ${unknown} unknown`);
+      const text = `${time()}  ${ok} ok, ${failed} refused, ${unknown} unknown`;
+      // What is wrapped cannot be cleared.
+      if (moving) process.stderr.write(clear + text.slice(0, (process.stderr.columns || 80) - 1));
     },
     line: () => {},
   };
-}
-
-function summary(report: ChaosReport, { paint }: Terminal): string {
-  const { requests, deliveries, dead_letters: letters, recovery, audits } = report;
-  const faults = Object.entries(report.faults).map(([name, { struck }]) => `${name} ${struck}`);
-  const allFinal = recovery.all_final_after_ms;
-  const lines = [
-    report.ok ? paint.good('PASS: nothing lost, nothing twice') : paint.bad('FAIL'),
-    '',
-    `  faults      ${faults.join(', ')}`,
-    `  requests    ${requests.ok} acknowledged, ${requests.failed} refused, ${requests.unknown} of unknown outcome`,
-    `  deliveries  ${deliveries.total}, of which ${deliveries.duplicates_suppressed} duplicates suppressed`,
-    `  poison      ${letters.poison_found} of ${letters.poison_sent} messages in the dead letters`,
-    `  audits      ${audits.done} while it ran, ${audits.unreadable} more could not read a server that was down`,
-    `  recovery    the longest took ${(recovery.slowest_order_ms / 1_000).toFixed(1)} s, from an order to its final status; ${allFinal === null ? 'not everything final in time' : `all final ${(allFinal / 1_000).toFixed(1)} s after the last fault`}`,
-    `  seed        ${report.seed}, ${report.seconds} s`,
-  ];
-  const failures = report.failures.map(
-    ({ invariant, id, detail }) => `  ${paint.bad(invariant)} ${id} ${detail}`,
-  );
-  return [...lines, ...(failures.length > 0 ? ['', ...failures] : [])].join('\n');
 }

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { CodedError } from '../platform/errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
-import { formatTerms, reflow } from './terminal/wrap.ts';
+import { formatTerms, reflow, wrap, wrapCommand } from './terminal/wrap.ts';
 
 /** What the options that every command takes say. */
 export interface SharedOptions {
@@ -11,6 +11,8 @@ export interface SharedOptions {
   input: boolean;
   /** Whether colour is allowed, as far as the options say. */
   color: boolean;
+  /** Whether a person may be told what to type next. */
+  hints: boolean;
 }
 
 /**
@@ -21,8 +23,24 @@ export function optionWithDefault(flags: string, description: string, value: str
   return new Option(flags, description).preset(value);
 }
 
+const usageIndent = ' '.repeat('Usage: '.length + 2);
+
+/** What `--batch` reads and prints, for the help; `line` is an object as it may stand on a line. */
+const batchExplanation = (line: object) => `\
+With --batch every line of stdin is an object with the fields of the HTTP body, such as
+  ${JSON.stringify(line)}
+and, if it likes, an idempotency_key of its own. Every line is answered by a line, in the same order:
+what HTTP answers, or a problem document with the number of the line; an empty line by an empty line.
+Exit code 1: a line failed. Repeated with the same --idempotency-key, nothing is done twice.`;
+
 /** Below, a list of commands has no room for what they take. */
 const narrowColumns = 70;
+
+/** What an option is, with its default where it is not told anyway. */
+export function describeOption({ description, defaultValue }: Option): string {
+  const isTold = typeof defaultValue !== 'string' || description.includes('default');
+  return isTold ? description : `${description} (default: ${defaultValue})`;
+}
 
 /**
  * A command of ours: the options that every command takes, help in one form, usage errors as CodedErrors.
@@ -41,6 +59,8 @@ export class TillboxCommand extends Command {
     this.option('--json', 'print JSON: what HTTP answers')
       .option('--no-input', 'never ask')
       .option('--no-color', 'no colour')
+      // Of the session, which asks what to do next anyway.
+      .addOption(new Option('--no-hints', 'no word on what to do next').hideHelp())
       // Everything behind a command is that command's: so `--` keeps its meaning there.
       .enablePositionalOptions()
       .allowExcessArguments(false)
@@ -48,9 +68,11 @@ export class TillboxCommand extends Command {
       .configureHelp({
         // Below its default of 40, a narrow terminal would break lines within words.
         minWidthToWrap: 10,
+        commandUsage: (command) => (command as TillboxCommand).usageText().slice('Usage: '.length),
         subcommandTerm: (command) => {
-          const { helpColumns } = command.parent as TillboxCommand;
-          if (helpColumns < narrowColumns) return command.name();
+          const { helpColumns, parent } = command.parent as TillboxCommand;
+          // All commands are many: their names alone leave the sentences a line each.
+          if (parent === null || helpColumns < narrowColumns) return command.name();
           // What it must be told is enough for a list.
           return `${command.name()} ${command.usage()}`.replace(/ (\[options\]|\[--|\| --).*$/, '');
         },
@@ -59,7 +81,7 @@ export class TillboxCommand extends Command {
           flags.replace(/ ?([<[])(=?)(.+)([>\]])/, (_all, open, equals, name, close) =>
             open === '<' ? ` ${name.toUpperCase()}` : `[${equals}${name.toUpperCase()}${close}`,
           ),
-        optionDescription: ({ description }) => description,
+        optionDescription: describeOption,
       });
   }
 
@@ -77,6 +99,7 @@ export class TillboxCommand extends Command {
       json: levels.some(({ json }) => json === true),
       input: levels.every(({ input }) => input !== false),
       color: levels.every(({ color }) => color !== false),
+      hints: levels.every(({ hints }) => hints !== false),
     };
   }
 
@@ -87,12 +110,11 @@ export class TillboxCommand extends Command {
     );
   }
 
-  /** Adds `--batch` and its options, for commands that write what stdin says as well. */
-  batches(): this {
-    return this.option(
-      '--batch',
-      'read JSON objects from stdin, one a line, and print an answer for each',
-    ).option('--in-flight <n>', 'lines of a batch under way at once, 1 to 1000 (default: 256)');
+  /** Adds `--batch` and its options, for commands that write what stdin says as well, and tells how. */
+  batches(line: object): this {
+    return this.explained(batchExplanation(line))
+      .option('--batch', 'read JSON objects from stdin, one a line, and print an answer for each')
+      .option('--in-flight <n>', 'lines of a batch under way at once, 1 to 1000 (default: 256)');
   }
 
   /** Adds `--no-pager`, for commands that print long lists. */
@@ -106,9 +128,18 @@ export class TillboxCommand extends Command {
     this.examples = examples.map((text) => (/^[A-Z_]+=/.test(text) ? text : `tillbox ${text}`));
     this.exitCodes = [0, 1, 2, ...codes];
     return this.addHelpText('after', () => {
-      const shown = this.examples.map((example) => `  $ ${example}`);
-      const ends = this.exitCodes.map((code) => [String(code).padStart(3), exitCodes[code]] as const);
-      return ['', 'Examples:', ...shown, '', 'Exit codes:', formatTerms(ends, this.helpColumns)].join('\n');
+      const shown = this.examples.map((example) => wrapCommand(example, this.helpColumns));
+      const ends = formatTerms(this.exitCodeTerms(), this.helpColumns);
+      return ['', 'Examples:', ...shown, '', 'Exit codes:', ends].join('\n');
+    });
+  }
+
+  /** The exit codes, and what each says of this command. */
+  exitCodeTerms(): (readonly [code: string, meaning: string])[] {
+    const isBatch = this.options.some(({ long }) => long === '--batch');
+    return this.exitCodes.map((code) => {
+      const meaning: string = exitCodes[code];
+      return [String(code).padStart(3), isBatch ? meaning : meaning.replace(/; with --batch.*/, '')];
     });
   }
 
@@ -134,12 +165,20 @@ export class TillboxCommand extends Command {
     return this.parent === null ? this.name() : `${(this.parent as TillboxCommand).fullName} ${this.name()}`;
   }
 
+  /** How the command is called, each of its ways on a line of its own; within these columns. */
+  usageText(columns = this.helpColumns): string {
+    const ways = this.usage().split(' | ');
+    return ways
+      .map((way, index) => {
+        const lines = wrap(`${this.fullName} ${way}`, columns, usageIndent.length);
+        return `${index === 0 ? 'Usage: ' : '       '}${lines.join(`\n${usageIndent}`)}`;
+      })
+      .join('\n');
+  }
+
   /** A usage error: what is wrong, and where to read on. */
   usageError(message: string): CodedError {
-    return new CodedError(
-      'usage',
-      `${message}\nUsage: ${this.fullName} ${this.usage()}\nSee ${this.fullName} --help.`,
-    );
+    return new CodedError('usage', `${message}\n${this.usageText()}\nSee ${this.fullName} --help.`);
   }
 
   /** Every usage error that commander finds comes here. */

@@ -7,10 +7,10 @@ export function addCreateAccount(program: TillboxCommand): void {
   program
     .command('create-account')
     .description('Create an account for a user, with nothing in it.')
-    .usage('USER [options] | --batch < FILE')
+    .usage('USER [options] | --batch [options] < FILE')
     .argument('[user]', 'its id: 1 to 64 of A-Z a-z 0-9 . _ @ : -')
     .writes()
-    .batches()
+    .batches({ user_id: 'alice' })
     .helped(['create-account alice', 'create-account --batch < accounts.ndjson'], [4, 6, 7, 130])
     .action(run);
 }
@@ -34,4 +34,5 @@ async function run(user: string | undefined, options: BatchOptions, command: Til
   });
   client.remember({ users: [userId] });
   client.terminal.result(account, () => `Created account ${userId}; its balance is ${account.balance}.`);
+  client.terminal.hint(`Put money into it: tillbox topup ${userId} 100`);
 }

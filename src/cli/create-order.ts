@@ -21,7 +21,7 @@ export function addCreateOrder(program: TillboxCommand): void {
   program
     .command('create-order')
     .description('Create an order; its payment begins at once.')
-    .usage('USER AMOUNT [DESCRIPTION…] [--wait[=SECONDS]] [options] | --batch < FILE')
+    .usage('USER AMOUNT [DESCRIPTION…] [--wait[=SECONDS]] [options] | --batch [options] < FILE')
     .argument('[user]', 'who pays')
     .argument('[amount]', 'how much: 0.01 to 1000000000.00, at most two decimals')
     .argument('[description...]', 'what for, up to 500 characters; several words need no quotes')
@@ -33,7 +33,7 @@ export function addCreateOrder(program: TillboxCommand): void {
       ),
     )
     .writes()
-    .batches()
+    .batches({ user_id: 'alice', amount: '49.90', description: 'tickets' })
     .helped(
       ['create-order alice 49.90 two tickets --wait', 'create-order --batch < orders.ndjson'],
       [3, 4, 5, 6, 7, 124, 130],
@@ -61,6 +61,7 @@ async function run(
   );
   const { writeOnce } = await import('./gateway/write-once.ts');
   const { formatOrder } = await import('./terminal/order-text.ts');
+  const { nextStepOf } = await import('./next-steps.ts');
   const client = await openClient(command);
   const { terminal } = client;
   const userId = await requireArgument(userArgument, user, { terminal, command });
@@ -75,6 +76,7 @@ async function run(
   client.remember({ users: [userId], orders: [created.id] });
   const order = waitSeconds === undefined ? created : await untilFinal(client, created, waitSeconds);
   terminal.result(order, () => formatOrder(order, terminal));
+  terminal.hint(nextStepOf(order));
   if (waitSeconds !== undefined) await judge(order, waitSeconds);
 }
 

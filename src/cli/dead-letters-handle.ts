@@ -106,6 +106,12 @@ function report(
   if (more) terminal.note(`There are more than ${selectedMax}: repeat the command.`);
 }
 
+/** Of each group so many ids are named. */
+const namedMax = 3;
+/** An id and the blank behind it; and the indent before, with the ellipsis behind the last. */
+const idColumns = 37;
+const aroundIds = 3;
+
 /** Dead letters by outcome, queue and reason; a few are named. */
 function formatOutcomes(letters: readonly Dealt[], { paint, columns }: Terminal): string {
   if (letters.length === 0) return '';
@@ -113,7 +119,9 @@ function formatOutcomes(letters: readonly Dealt[], { paint, columns }: Terminal)
     ...Map.groupBy(letters, ({ outcome, queue, reason }) => `${outcome} ${queue} ${reason}`).values(),
   ];
   const first = (group: readonly Dealt[]) => group[0] as Dealt;
-  const named = 3;
+  // As many as a line has room for: an id is never cut, nor wrapped.
+  const room = columns === undefined ? namedMax : Math.floor((columns - aroundIds) / idColumns);
+  const named = Math.min(Math.max(room, 1), namedMax);
   return formatTable(
     groups,
     [
@@ -123,6 +131,7 @@ function formatOutcomes(letters: readonly Dealt[], { paint, columns }: Terminal)
       { heading: 'REASON', text: (group) => visible(first(group).reason ?? '') },
       {
         heading: 'IDS',
+        whole: true,
         text: (group) => {
           const ids = group.slice(0, named).map(({ id }) => id);
           return ids.join(' ') + (group.length > named ? ' …' : '');

@@ -3,7 +3,8 @@ import { readArgument } from './arguments.ts';
 import type { TillboxCommand } from './command.ts';
 import { letterIdArgument, readFilter } from './dead-letters-arguments.ts';
 import { limitArgument, rowsDefault } from './gateway/pages.ts';
-import { type Column, formatFields, formatTable } from './terminal/table.ts';
+import { formatFields } from './terminal/fields.ts';
+import { type Column, formatTable } from './terminal/table.ts';
 import { openTerminal, type Terminal } from './terminal/terminal.ts';
 import { visible, visibleJson } from './terminal/terminal-text.ts';
 import { formatAge, formatLocalTime } from './terminal/times.ts';
@@ -69,15 +70,15 @@ function formatLetter(letter: DeadLetterDetails, { paint, columns }: Terminal): 
       ['State', letter.state === 'waiting' ? paint.open(letter.state) : letter.state],
       ['Queue', visible(letter.queue)],
       ['Reason', visible(letter.reason)],
-      ['Detail', visible(letter.detail)],
+      ['Detail', visible(letter.detail), 'prose'],
       ['Order', letter.order_id ?? undefined],
       ['Since', `${formatLocalTime(letter.at)} (${formatAge(letter.age_s)})`],
       ['Job', letter.job_id === null ? undefined : visible(letter.job_id)],
       ['Redriven from', letter.redriven_from ?? undefined],
       ['Retries', gave_up === null ? undefined : String(gave_up.retries)],
-      ['Ended with', gave_up === null ? undefined : visibleJson(gave_up.output)],
+      ['Ended with', gave_up === null ? undefined : visibleJson(gave_up.output), 'prose'],
       ['By', handled === null ? undefined : `${visible(handled.who)}, ${formatLocalTime(handled.at)}`],
-      ['Why', discarded === null ? undefined : visible(discarded.why)],
+      ['Why', discarded === null ? undefined : visible(discarded.why), 'prose'],
     ],
     paint,
     columns,

@@ -56,7 +56,7 @@ export function addLoad(program: TillboxCommand): void {
         "load --duration 1m --rate 200 --threshold 'settle.p99<50ms' --threshold errors==0",
         'load --orders 50000 --html load.html',
       ],
-      [7, 8, 124, 130],
+      [4, 7, 8, 124, 130],
     )
     .explained(explanation)
     .action(run);
@@ -88,7 +88,8 @@ async function run(given: OptionsGiven, command: TillboxCommand): Promise<void> 
   const config = readConfig(process.env);
   const terminal = await openTerminal(command);
   const databases = databasesAtHand(config);
-  const line = new LoadLine(terminal);
+  // What is printed for a program has no line that moves beside it.
+  const line = new LoadLine(terminal, terminal.json ? { write: () => {} } : process.stderr);
   const { report, course } = await runLoad(
     {
       ...options,

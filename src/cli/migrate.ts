@@ -23,7 +23,9 @@ export function addMigrate(program: TillboxCommand): void {
       const rotate = options.rotate === true;
       const config = readConfig(process.env);
       const log = createLogger('migrate', config.logLevel);
-      const done = await withDatabases(config, (urls) => migrate(urls, log, { rotate }));
+      const done = await withDatabases(config, (urls) => migrate(urls, log, { rotate }), {
+        creates: true,
+      });
       terminal.result({ databases: done, rotated: rotate }, () =>
         done
           .map(({ database, migrations }) => `${database}: ${migrations.join(', ') || 'up to date'}`)

@@ -36,6 +36,7 @@ async function show({ gateway, terminal, remember }: Client, id: string): Promis
   const order = await gateway.get<OrderView>(`/orders/${id}`);
   remember({ users: [order.user_id], orders: [order.id] });
   terminal.result(order, () => formatOrder(order, terminal));
+  if (order.status === 'NEW') terminal.hint(`See where it stands: tillbox trace ${id}`);
 }
 
 async function watch(client: Client, id: string): Promise<void> {
@@ -43,8 +44,12 @@ async function watch(client: Client, id: string): Promise<void> {
   if (terminal.isLive) {
     const { watchSteps } = await import('./gateway/watch-steps.ts');
     const { formatVerdict } = await import('./terminal/order-steps.ts');
+    const { wrap } = await import('./terminal/wrap.ts');
     const order = await watchSteps(client, id, { signal: terminal.closed });
-    if (order !== undefined) terminal.streamed(order, () => formatVerdict(order, terminal.paint));
+    if (order !== undefined) {
+      const verdict = () => wrap(formatVerdict(order, terminal.paint), terminal.columns).join('\n');
+      terminal.streamed(order, verdict);
+    }
     return;
   }
   const { followOrder } = await import('./gateway/follow-order.ts');

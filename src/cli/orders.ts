@@ -27,7 +27,7 @@ export function addOrders(program: TillboxCommand): void {
     .option('--cursor <cursor>', 'go on where an earlier list ended')
     .pages()
     .suggests('--status', orderStatuses)
-    .helped(['orders alice', 'orders alice --status CANCELED --limit 10'], [4, 5, 7])
+    .helped(['orders alice', 'orders alice --status CANCELED --limit 10'], [4, 5, 7, 130])
     .action(run);
 }
 

@@ -20,6 +20,7 @@ import { addServe } from './serve.ts';
 import { addStatement } from './statement.ts';
 import { addStatus } from './status.ts';
 import { ignoreClosedPipe } from './terminal/terminal.ts';
+import { reflow, wrapCommand } from './terminal/wrap.ts';
 import { addToken } from './token.ts';
 import { addTop } from './top.ts';
 import { addTopup } from './topup.ts';
@@ -55,6 +56,35 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addHelp,
 ];
 
+const toolsHeading = 'Watching and proving:';
+
+/** Under which heading the help has a command; the others are tools. */
+const headings: Readonly<Record<string, readonly string[]>> = {
+  'The system:': ['up', 'down', 'status', 'migrate', 'serve', 'token'],
+  'Accounts and orders:': [
+    'create-account',
+    'topup',
+    'balance',
+    'statement',
+    'create-order',
+    'orders',
+    'order',
+  ],
+  'Help:': ['completion', 'help'],
+};
+
+const firstSteps = [
+  'tillbox up --detach',
+  'tillbox create-account alice',
+  'tillbox topup alice 100',
+  'tillbox create-order alice 49.90 --wait',
+];
+
+function firstStepsText({ helpColumns }: TillboxCommand): string {
+  const commands = firstSteps.map((line) => wrapCommand(line, helpColumns)).join('\n');
+  return `\nTo begin:\n${commands}\n${reflow('Or tillbox alone: on a terminal it asks what to do.', helpColumns)}`;
+}
+
 /** Builds the whole command line. */
 export function createProgram(): TillboxCommand {
   const program = new TillboxCommand('tillbox')
@@ -62,9 +92,14 @@ export function createProgram(): TillboxCommand {
     .usage('COMMAND [options]')
     .version(readVersion(), '-V, --version', 'print the version')
     .helpCommand(false)
-    .exitOverride();
+    .exitOverride() as TillboxCommand;
   for (const add of commands) add(program);
-  return program;
+  for (const command of program.commands) {
+    const [heading = toolsHeading] =
+      Object.entries(headings).find(([, names]) => names.includes(command.name())) ?? [];
+    command.helpGroup(heading);
+  }
+  return program.addHelpText('after', () => firstStepsText(program));
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { Argument, Option } from 'commander';
-import type { TillboxCommand } from './command.ts';
-import { exitCodes } from './exit-codes.ts';
+import { describeOption, type TillboxCommand } from './command.ts';
 import { topics } from './help.ts';
 
 /** Of what is printed as it is. */
@@ -33,11 +32,11 @@ export function commandsOf(command: TillboxCommand): TillboxCommand[] {
 function section(command: TillboxCommand): string {
   const own = command.options.filter((option) => !isShared(option) && !option.hidden);
   const args = command.registeredArguments.filter(({ description }) => description !== '');
-  const codes = command.exitCodes.map((code) => `${String(code).padStart(3)}  ${exitCodes[code]}`);
+  const codes = command.exitCodeTerms().map(([code, meaning]) => `${code}  ${meaning}`);
   return [
     `## ${command.fullName}`,
     command.description(),
-    block(`${command.fullName} ${command.usage()}`),
+    block(command.usageText(referenceColumns).replaceAll(/^(Usage:| {6}) /gm, '')),
     ...(args.length > 0 ? [args.map((argument) => argumentLine(command, argument)).join('\n')] : []),
     ...(own.length > 0 ? [options(command, own)] : []),
     ...(command.explanation === '' ? [] : [block(command.explanation)]),
@@ -52,13 +51,9 @@ function argumentLine(command: TillboxCommand, argument: Argument): string {
 
 function options(command: TillboxCommand, shown: readonly Option[]): string {
   const help = command.createHelp();
-  return shown.map((option) => `- \`${help.optionTerm(option)}\`: ${prose(describe(option))}`).join('\n');
-}
-
-/** Help does not repeat a default that the description tells; a reference must not miss one. */
-function describe({ description, defaultValue }: Option): string {
-  const isTold = typeof defaultValue !== 'string' || description.includes('default');
-  return isTold ? description : `${description} (default: ${defaultValue})`;
+  return shown
+    .map((option) => `- \`${help.optionTerm(option)}\`: ${prose(describeOption(option))}`)
+    .join('\n');
 }
 
 function helpOption(command: TillboxCommand): Option[] {

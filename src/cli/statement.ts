@@ -15,7 +15,7 @@ export function addStatement(program: TillboxCommand): void {
     .option('--limit <n>', 'entries at most, 1 to 10000 (default: 50)')
     .option('--cursor <cursor>', 'go on where an earlier list ended')
     .pages()
-    .helped(['statement alice', 'statement alice --limit 500 --json'], [4, 5, 7])
+    .helped(['statement alice', 'statement alice --limit 500 --json'], [4, 5, 7, 130])
     .action(run);
 }
 

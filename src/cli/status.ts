@@ -1,7 +1,6 @@
 import { Option } from 'commander';
 import type { Config } from '../platform/config.ts';
 import type { TillboxCommand } from './command.ts';
-import type { StatusDocument } from './status-document.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 interface StatusOptions {
@@ -35,7 +34,10 @@ export function addStatus(program: TillboxCommand): void {
       if (options.output === 'env') {
         const databases = runtime?.databases ?? config.databaseUrls;
         await printEnvironment(document.gateway.url, databases, options.showSecrets === true, terminal);
-      } else terminal.result(document, () => describe(document, terminal));
+      } else {
+        const { formatStatus } = await import('./terminal/status-text.ts');
+        terminal.result(document, () => formatStatus(document, terminal));
+      }
       if (!document.gateway.ready) {
         const runs = [...document.orders.instances, ...document.payments.instances].some(
           ({ ready }) => ready,
@@ -62,23 +64,4 @@ async function printEnvironment(
   if (leftOut.length > 0) {
     terminal.note(`Left out, as they hold a password: ${leftOut.join(', ')}. To have them: --show-secrets`);
   }
-}
-
-function describe(document: StatusDocument, { paint }: Terminal): string {
-  const state = (ready: boolean) => (ready ? paint.good('ready') : paint.bad('not ready'));
-  const lines = [`gateway   ${state(document.gateway.ready)}  ${document.gateway.url}`];
-  for (const name of ['orders', 'payments'] as const) {
-    const { url, instances } = document[name];
-    for (const { pid, ready } of instances) {
-      lines.push(`${name.padEnd(8)}  ${state(ready)}  ${pid === null ? '' : `process ${pid}`}`);
-    }
-    if (instances.length === 0) lines.push(`${name.padEnd(8)}  ${state(false)}  ${url}`);
-  }
-  const urls = new Map<string, string[]>();
-  for (const [name, { url }] of Object.entries(document.databases)) {
-    if (url !== null) urls.set(url, [...(urls.get(url) ?? []), name]);
-  }
-  for (const [url, names] of urls) lines.push(`database  ${url}  ${paint.faint(names.join(', '))}`);
-  if (document.embedded) lines.push(paint.faint('          embedded Postgres'));
-  return lines.join('\n');
 }

@@ -19,7 +19,7 @@ export function addToken(program: TillboxCommand): void {
         .default('user'),
     )
     .option('--expires <time>', 'how long it counts, such as 90s, 15m, 8h or 30d', '1h')
-    .helped(['token alice', 'token ops --scope operator --expires 8h'], [])
+    .helped(['token alice', 'token ops --scope operator --expires 8h'], [130])
     .action(run);
 }
 
@@ -39,6 +39,9 @@ async function run(user: string | undefined, options: TokenOptions, command: Til
   const expiresAt = new Date(Date.now() + seconds * 1_000).toISOString();
   terminal.result({ token, user_id: subject, scope, expires_at: expiresAt }, () => token);
   if (!terminal.json && process.stdout.isTTY) {
-    terminal.note(`For ${subject} (${scope}), until ${expiresAt}. Whoever has it may act with it.`);
+    const { formatLocalTime } = await import('./terminal/times.ts');
+    terminal.note(
+      `For ${subject} (${scope}), until ${formatLocalTime(expiresAt)}. Whoever has it may act with it.`,
+    );
   }
 }

@@ -41,7 +41,7 @@ export function addTop(program: TillboxCommand): void {
     .usage('[options]')
     .option('--interval <seconds>', 'seconds between two measurements, 0.2 to 3600', '1')
     .option('--count <n>', 'end after so many measurements: 1 to 1000000 lines')
-    .helped(['top', 'top --json --count 5', 'top --interval 10 --json'], [4, 7, 130])
+    .helped(['top', 'top --json --count 5', 'top --interval 10 --json'], [7, 130])
     .explained(explanation)
     .action(run);
 }

@@ -14,11 +14,11 @@ export function addTopup(program: TillboxCommand): void {
   program
     .command('topup')
     .description('Put money into an account.')
-    .usage('USER AMOUNT [options] | --batch < FILE')
+    .usage('USER AMOUNT [options] | --batch [options] < FILE')
     .argument('[user]', 'whose account')
     .argument('[amount]', 'how much: 0.01 to 1000000000.00, at most two decimals')
     .writes()
-    .batches()
+    .batches({ user_id: 'alice', amount: '100' })
     .helped(
       [
         'topup alice 100',

@@ -21,7 +21,7 @@ export function addTrace(program: TillboxCommand): void {
         'trace 0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65',
         'trace 0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65 --follow --json',
       ],
-      [4, 5, 7, 130],
+      [5, 7, 130],
     )
     .explained(explanation)
     .action(run);
@@ -35,6 +35,8 @@ When a database is away it prints what the others know, and exits with 7.`;
 async function run(id: string | undefined, options: { follow?: boolean }, command: TillboxCommand) {
   const { readConfig } = await import('../platform/config.ts');
   const { createLogger } = await import('../platform/logging.ts');
+  const { instancesHealth } = await import('../system/instances-health.ts');
+  const { readRuntime } = await import('../system/runtime-file.ts');
   const { withDatabases } = await import('../system/with-databases.ts');
   const { Tracer } = await import('../tools/trace/trace.ts');
   const { orderIdArgument, requireArgument } = await import('./arguments.ts');
@@ -44,7 +46,8 @@ async function run(id: string | undefined, options: { follow?: boolean }, comman
   const config = readConfig(process.env);
   const log = createLogger('trace', config.logLevel);
   await withDatabases(config, async (urls) => {
-    const tracer = new Tracer({ urls, log });
+    const askHealth = () => instancesHealth(readRuntime(config.home), config);
+    const tracer = new Tracer({ urls, log, askHealth });
     try {
       await (options.follow === true ? follow : show)(tracer, orderId, terminal);
     } finally {

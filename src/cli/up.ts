@@ -17,7 +17,7 @@ export function addUp(program: TillboxCommand): void {
     .option('--ephemeral', 'with fresh databases that vanish at the end')
     .option('--instances <service=N...>', 'how many processes of a service, such as payments=2')
     .suggests('--instances', ['orders=', 'payments='])
-    .helped(['up', 'up --detach --instances orders=2 payments=2'], [6, 7, 130])
+    .helped(['up', 'up --detach --instances orders=2 payments=2'], [4, 6, 7, 130])
     .action(async (options: UpOptions, command: TillboxCommand) => {
       const { readInstances } = await import('./instances.ts');
       const instances = readInstances(options.instances);

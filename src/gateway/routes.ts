@@ -106,7 +106,8 @@ export const routes: readonly Route[] = [
       'Create an order; its payment is decided right after. `Prefer: wait=N` holds the answer back until it is final or N seconds (at most 60) have passed',
     schema: createOrderSchema,
     answer: { status: 201, schema: orderSchema, description: 'the order' },
-    errors: writeErrors,
+    // Who may act for one user alone is told so of another.
+    errors: [...writeErrors, 'account-not-found'],
   },
   {
     method: 'GET',
@@ -116,7 +117,7 @@ export const routes: readonly Route[] = [
     summary: "List a user's orders, newest first",
     schema: listOrdersSchema,
     answer: { status: 200, schema: orderPageSchema, description: 'a page of orders' },
-    errors: readErrors,
+    errors: [...readErrors, 'account-not-found'],
   },
   {
     method: 'GET',

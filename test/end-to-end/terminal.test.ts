@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
+import { eventually } from '../support/eventually.ts';
 import { useSystem } from '../support/running-system.ts';
+import { startStreamBreaker } from '../support/stream-breaker.ts';
 import { type TerminalOptions, TerminalSession } from '../support/terminal-session.ts';
 
 /** What commands print for a person at a terminal, read back from its screen. */
@@ -93,6 +95,36 @@ describe('on a terminal', function () {
       process.kill(payments, 'SIGCONT');
     }
   });
+
+  for (const fault of ['refused', 'held', 'cut'] as const) {
+    it(`watches by asking again where event streams are ${fault} on their way`, async () => {
+      const proxy = await startStreamBreaker(system.url, fault);
+      const payments = system.runtime.payments[0]?.pid as number;
+      process.kill(payments, 'SIGSTOP');
+      try {
+        const { id } = await system.json<{ id: string }>(['create-order', payer, '3']);
+        const env = { TILLBOX_URL: proxy.url };
+        const { ended } = start(['order', id, '--watch'], { env });
+        const piped = system.run(['order', id, '--watch', '--json'], { env });
+        await session.shows('✓ created');
+        // Both have met the fault by now, and look again and again.
+        await eventually(() => expect(proxy.streams).to.be.at.least(2));
+        process.kill(payments, 'SIGCONT');
+        expect(await ended).to.deep.equal({ code: 0, restored: true });
+        expect(session.screen[0]).to.contain(stepsLine);
+        expect(session.screen[1]).to.match(/^FINISHED after/);
+        const { code, stdout } = await piped;
+        const statuses = stdout
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line).status);
+        expect({ code, statuses }).to.deep.equal({ code: 0, statuses: ['NEW', 'FINISHED'] });
+      } finally {
+        process.kill(payments, 'SIGCONT');
+        await proxy.stop();
+      }
+    });
+  }
 
   it('says that an order goes on when it is no longer waited for, on a line of its own', async () => {
     const payments = system.runtime.payments[0]?.pid as number;

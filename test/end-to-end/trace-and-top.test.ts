@@ -7,6 +7,7 @@ import { expect } from 'chai';
 import pg from 'pg';
 import type { TopDocument } from '../../src/tools/top/top-document.ts';
 import type { TraceDocument } from '../../src/tools/trace/trace-document.ts';
+import { sqlBehind } from '../support/administrator.ts';
 import { eventually } from '../support/eventually.ts';
 import { useSystem } from '../support/running-system.ts';
 import { TerminalSession } from '../support/terminal-session.ts';
@@ -107,6 +108,54 @@ describe('end to end: trace and top', function () {
         .map((line): TraceDocument => JSON.parse(line));
       expect(lines[0]?.standing).to.deep.include({ place: 'payments-inbox' });
       expect(lines.at(-1)).to.deep.include({ final: true, standing: null });
+    });
+
+    it('says which daemon hangs as soon as it does, and what to do', async () => {
+      const pid = system.runtime.payments[0]?.pid as number;
+      process.kill(pid, 'SIGSTOP');
+      try {
+        const { id } = await system.json<{ id: string }>(['create-order', 'alice', '2.00']);
+        const { standing } = await system.json<TraceDocument>(['trace', id]);
+        const silent = standing?.reasons.find(({ reason }) => reason === 'daemon-silent');
+        expect(silent?.detail).to.contain(`payments (process ${pid}) does not answer`);
+        expect(silent?.since).to.be.a('string');
+        expect(standing?.commands).to.include(`kill -9 ${pid}`);
+      } finally {
+        process.kill(pid, 'SIGCONT');
+      }
+    });
+
+    it('tells of a dead letter, of its redriving, and of the delivery that was suppressed', async () => {
+      const id = await order();
+      const [job] = await sqlBehind<{ data: { messages: { subject: string }[] } }>(
+        system.runtime,
+        'broker',
+        `select data from broker.job where name = 'payment-requests' and data::text like $1`,
+        [`%${id}%`],
+      );
+      const messages = job?.data.messages.filter(({ subject }) => subject === id);
+      const letter = { reason: 'unknown-type', detail: 'of tomorrow', queue: 'payment-requests' };
+      const [dead] = await sqlBehind<{ id: string }>(
+        system.runtime,
+        'broker',
+        `insert into broker.job (name, data) values ('payment-requests-dead-letters', $1::jsonb) returning id`,
+        [JSON.stringify({ messages, dead_letter: letter })],
+      );
+      const letterId = dead?.id ?? '';
+      expect((await system.run(['dead-letters', 'redrive', letterId, '--who', 'eve'])).code).to.equal(0);
+      await eventually(async () => {
+        const document = await system.json<TraceDocument>(['trace', id]);
+        const beside = document.steps.filter(({ number }) => number === null).map(({ step }) => step);
+        // The request has its decision already, which payments tells again, and orders has.
+        const again = ['duplicate', 'published-again', 'duplicate'];
+        expect(beside).to.deep.equal(['dead-letter', 'redriven', ...again]);
+        expect(document).to.deep.include({ duplicates: 2, final: true });
+      });
+      const { stdout } = await system.run(['trace', id]);
+      expect(stdout)
+        .to.match(/dead-letter .*of tomorrow/)
+        .and.to.match(/redriven .*eve/);
+      expect(stdout).to.contain('duplicate').and.not.to.match(escapes);
     });
 
     it('exits with 2, 5 or 7 when the call is wrong, the order unknown, or a database away', async () => {

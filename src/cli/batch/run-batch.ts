@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { CodedError } from '../../platform/errors.ts';
 import { type Argument, idempotencyKeyArgument, readArgument } from '../arguments.ts';
 import type { TillboxCommand } from '../command.ts';
-import { openClient } from '../gateway/client.ts';
-import { ExitWith, problemOf } from '../report-error.ts';
+import { type Client, openClient } from '../gateway/client.ts';
+import { ExitWith, problemOf, reportError } from '../report-error.ts';
 import { visibleJson } from '../terminal/terminal-text.ts';
 import { type Address, readBatchLine } from './batch-line.ts';
 import { BatchConnections } from './connections.ts';
+import { GatewayPresence } from './gateway-presence.ts';
 import { workInOrder } from './in-order.ts';
 import { type Line, linesIn } from './lines.ts';
 import { BatchSender } from './sender.ts';
@@ -36,11 +37,11 @@ export interface BatchOptions {
 
 /**
  * Writes what stdin says, one JSON object a line, and prints a line for each, in the same order: the answer, or
- * a problem document with the `line` it is about.
+ * a problem document with the `line` it is about; for an empty line an empty one. A gateway that is away is told
+ * once on stderr too.
  * @param batch.waitSeconds print each order once it is final, or after so many seconds; undefined to print it
  * as it was created
- * @throws ExitWith 1 when a line failed, 124 when only waits timed out; CodedError `unavailable` when the
- * gateway is not there, or goes away for longer than is waited for
+ * @throws ExitWith 1 when a line failed, 124 when only waits timed out
  */
 export async function runBatch(
   command: TillboxCommand,
@@ -52,25 +53,21 @@ export async function runBatch(
     options.inFlight === undefined ? inFlightDefault : readArgument(inFlightArgument, options.inFlight);
   const key = batchKey(options.idempotencyKey);
   const client = await openClient(command);
-  const { terminal, gateway } = client;
-  // A gateway that is not there at all is said once, not for each line.
-  await gateway.get('/livez');
+  const { terminal } = client;
   if (process.stdin.isTTY) terminal.note('Reading one JSON object a line from the terminal; Ctrl-D ends.');
   const repetition = `Repeat all of it with --idempotency-key ${key}: what is done is not done a second time.`;
   client.interruptionNotice = repetition;
-  const connections = new BatchConnections(gateway.access, {
+  const connections = new BatchConnections(client.gateway.access, {
     inFlight,
     holdsBack: batch.waitSeconds !== undefined,
   });
-  const givenUp = new AbortController();
-  const stopped = AbortSignal.any([terminal.closed, givenUp.signal]);
-  const sender = new BatchSender(connections, {
-    waitSeconds: batch.waitSeconds,
-    stopped,
-    giveUp: () => givenUp.abort(),
-  });
+  const presence = watchedPresence(client, repetition);
+  const stopped = terminal.closed;
+  const sender = new BatchSender(connections, { waitSeconds: batch.waitSeconds, stopped, presence });
   const tally = new Tally();
   const work = async (line: Line): Promise<string> => {
+    // So that the n-th line of the output is about the n-th of the input; readers of NDJSON skip it.
+    if (line.text === '') return '';
     try {
       const { document, isLate } = await sender.send(readBatchLine(line, key, batch.addressOf));
       tally.count(isLate ? 'late' : 'done', document);
@@ -81,15 +78,24 @@ export async function runBatch(
     }
   };
   await workInOrder(untilStopped(stopped), { inFlight, work, output: process.stdout, stopped });
+  presence.close();
   await connections.close();
   client.interruptionNotice = undefined;
   client.remember(tally);
   if (process.stderr.isTTY && !terminal.json) terminal.note(tally.summary());
-  if (givenUp.signal.aborted) {
-    throw new CodedError('unavailable', `The gateway at ${gateway.url} went away. ${repetition}`);
-  }
   if (tally.failed > 0) throw new ExitWith(1);
   if (tally.late > 0) throw new ExitWith(124);
+}
+
+/** Tells on stderr, once for all lines, that the gateway is away and what to do. */
+function watchedPresence({ gateway, terminal }: Client, repetition: string): GatewayPresence {
+  return new GatewayPresence(gateway, {
+    onAway: ({ code, message }) => {
+      const error = new CodedError(code, `${message} Lines fail until it is back. ${repetition}`);
+      reportError(error, { json: terminal.json, debug: false, stderr: process.stderr });
+    },
+    onBack: () => terminal.note('The gateway is back; lines are sent again.'),
+  });
 }
 
 /** The key that those of the lines are made from: the user's, or a fresh one. */

@@ -1,11 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { CodedError } from '../../platform/errors.ts';
 import { errorOf } from '../gateway/gateway.ts';
 import type { Failure } from '../gateway/gateway-request.ts';
 import type { BatchWrite } from './batch-line.ts';
 import type { BatchConnections } from './connections.ts';
+import type { GatewayPresence } from './gateway-presence.ts';
 
-/** A line is tried again for so long: a gateway that is started again is back in seconds. */
-const retryMsMax = 30_000;
+/** A gateway that is started again is back in seconds. */
+const retryMsDefault = 30_000;
 const firstPauseMs = 100;
 const pauseMsMax = 2_000;
 /** Longest that one answer is held back; asked again, with the same key, it goes on. */
@@ -23,54 +25,80 @@ export class BatchSender {
   readonly #connections: BatchConnections;
   readonly #waitSeconds: number | undefined;
   readonly #stopped: AbortSignal;
-  readonly #giveUp: () => void;
+  readonly #presence: GatewayPresence;
+  readonly #retryMs: number;
 
   /**
    * @param options.waitSeconds how long orders may take to become final; undefined to have them as created
    * @param options.stopped aborts when nobody wants to know any more: nothing is tried again
-   * @param options.giveUp called when a write had no answer in all the time it may take
+   * @param options.retryMs a line is tried again for so long (default: 30 s)
+   * @param options.presence given up when a write had no answer in all the time it may take
    */
   constructor(
     connections: BatchConnections,
-    options: { waitSeconds: number | undefined; stopped: AbortSignal; giveUp: () => void },
+    options: {
+      waitSeconds: number | undefined;
+      stopped: AbortSignal;
+      presence: GatewayPresence;
+      retryMs?: number;
+    },
   ) {
     this.#connections = connections;
     this.#waitSeconds = options.waitSeconds;
     this.#stopped = options.stopped;
-    this.#giveUp = options.giveUp;
+    this.#presence = options.presence;
+    this.#retryMs = options.retryMs ?? retryMsDefault;
   }
 
   /** @throws CodedError the gateway's refusal, or `unavailable` or `outcome-unknown` */
   async send(write: BatchWrite): Promise<BatchAnswer> {
+    await this.#presence.firstLook();
     if (this.#waitSeconds === undefined) return { document: await this.#untilAnswered(write), isLate: false };
     const deadline = performance.now() + this.#waitSeconds * 1_000;
+    let seen: BatchAnswer['document'] | undefined;
     for (;;) {
       const leftSeconds = Math.max(0, Math.ceil((deadline - performance.now()) / 1_000));
-      const document = await this.#untilAnswered(write, Math.min(leftSeconds, heldSecondsMax));
-      const isFinal = document.status !== 'NEW';
+      try {
+        seen = await this.#untilAnswered(write, Math.min(leftSeconds, heldSecondsMax));
+      } catch (error) {
+        // It was accepted; that nobody says what became of it is no failure of it.
+        if (seen !== undefined) return { document: seen, isLate: true };
+        throw error;
+      }
+      const isFinal = seen.status !== 'NEW';
       if (isFinal || performance.now() >= deadline || this.#stopped.aborted) {
-        return { document, isLate: !isFinal };
+        return { document: seen, isLate: !isFinal };
       }
     }
   }
 
   async #untilAnswered(write: BatchWrite, waitSeconds?: number): Promise<BatchAnswer['document']> {
+    if (this.#presence.away.aborted) throw notSent(this.#connections.url);
     const failures: Failure[] = [];
-    const deadline = performance.now() + retryMsMax;
+    const deadline = performance.now() + this.#retryMs;
     for (;;) {
       const outcome = await this.#connections.send({ ...write, waitSeconds });
       if (outcome.kind === 'answered') return outcome.body as BatchAnswer['document'];
       if (outcome.kind === 'refused') throw outcome.problem;
       failures.push(outcome);
+      const error = errorOf(this.#connections.url, 'POST', failures);
       const pauseMs = pauseAfter(outcome, failures.length);
-      if (this.#stopped.aborted || performance.now() + pauseMs > deadline) {
+      if (performance.now() + pauseMs > deadline) {
         // One that is overloaded for so long is there at least; the other lines may be luckier.
-        if (!(outcome.kind === 'away' && outcome.problem?.code === 'overloaded')) this.#giveUp();
-        throw errorOf(this.#connections.url, 'POST', failures);
+        if (error.code !== 'overloaded') {
+          this.#presence.giveUp(errorOf(this.#connections.url, 'GET', failures));
+        }
+        throw error;
       }
-      await pause(pauseMs, undefined, { signal: this.#stopped }).catch(() => {});
+      const signal = AbortSignal.any([this.#stopped, this.#presence.away]);
+      await pause(pauseMs, undefined, { signal }).catch(() => {});
+      if (signal.aborted) throw error;
     }
   }
+}
+
+function notSent(url: string): CodedError {
+  return new CodedError('unavailable', `The gateway at ${url} is away. Nothing was sent.`);
 }
 
 /** Doubles with each failure; its random half keeps many lines from coming back at the same moment. */

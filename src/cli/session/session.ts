@@ -53,7 +53,7 @@ export class Session {
    * @returns whether it went well
    */
   async perform(words: readonly string[]): Promise<boolean> {
-    const flags = this.asking.colour ? [] : ['--no-color'];
+    const flags = ['--no-hints', ...(this.asking.colour ? [] : ['--no-color'])];
     let isDone = true;
     try {
       await this.#run([...flags, ...words]);

@@ -1,16 +1,24 @@
 import type { AuditReport } from '../../tools/audit/audit.ts';
-import { type Invariant, invariants, type Violation } from '../../tools/audit/findings.ts';
-import { formatTable } from './table.ts';
+import { type Invariant, invariants } from '../../tools/audit/findings.ts';
+import { formatFields } from './fields.ts';
+import { plainPaint } from './paint.ts';
 import type { Terminal } from './terminal.ts';
 import { visible } from './terminal-text.ts';
+import { wrap } from './wrap.ts';
 
 /** A report for people: the verdict, what was read, what is on its way, and what is wrong. */
 export function describeReport(report: AuditReport, terminal: Terminal): string {
-  const { paint } = terminal;
+  const { paint, columns } = terminal;
   const lines = [
     report.ok ? paint.good('nothing lost, nothing twice') : paint.bad(verdict(report)),
-    `checked    ${counts(report.checked)}`,
-    `in flight  ${counts(report.in_flight) || 'nothing'}`,
+    formatFields(
+      [
+        ['checked', counts(report.checked)],
+        ['in flight', counts(report.in_flight) || 'nothing'],
+      ],
+      plainPaint,
+      columns,
+    ),
   ];
   return report.ok ? lines.join('\n') : [...lines, '', describeViolations(report, terminal)].join('\n');
 }
@@ -37,17 +45,18 @@ function verdict({ violations }: AuditReport): string {
   return broken.size === 1 ? 'an invariant is violated' : `${broken.size} invariants are violated`;
 }
 
-function describeViolations({ violations }: AuditReport, { paint }: Terminal): string {
+function describeViolations({ violations }: AuditReport, { paint, columns }: Terminal): string {
   const byInvariant = Map.groupBy(violations, ({ invariant }) => invariant);
   return [...byInvariant]
-    .map(([invariant, found]) => {
-      const table = formatTable(found, violationColumns, { paint });
-      return `${paint.bad(invariant)}: ${invariants[invariant as Invariant]}\n${table}`;
+    .map(([name, found]) => {
+      const meaning = wrap(`${name}: ${invariants[name as Invariant]}`, columns).join('\n');
+      // A detail is never cut: it is what somebody has to act upon.
+      const table = formatFields(
+        found.map(({ id, detail }) => [visible(id), visible(detail), 'prose'] as const),
+        plainPaint,
+        columns,
+      );
+      return `${paint.bad(name)}${meaning.slice(name.length)}\n${table}`;
     })
     .join('\n\n');
 }
-
-const violationColumns = [
-  { heading: 'ID', text: ({ id }: Violation) => visible(id) },
-  { heading: 'DETAIL', text: ({ detail }: Violation) => visible(detail) },
-];

@@ -1,16 +1,20 @@
 import type { Bin, LatencyFigures } from '../../tools/load/latencies.ts';
 import type { LoadCourse, LoadReport } from '../../tools/load/load-report.ts';
-import { formatFields, formatTable } from './table.ts';
+import { formatFields } from './fields.ts';
+import { formatTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { visible } from './terminal-text.ts';
 
-const barColumns = 40;
+const barColumnsMax = 40;
+const barColumnsMin = 5;
+/** What stands before a bar, besides the count. */
+const labelColumns = 17;
 
 /** A load run for people: what came of the orders, how fast, and how it was spread. */
 export function formatLoad(report: LoadReport, course: LoadCourse, terminal: Terminal): string {
   const { paint } = terminal;
   const parts = [
-    formatFields(fieldsOf(report, terminal), paint),
+    formatFields(fieldsOf(report, terminal), paint, terminal.columns),
     latencyTable(report, terminal),
     histogram('accepted', course.acceptBins, terminal),
     histogram('settled', course.settleBins, terminal),
@@ -105,10 +109,12 @@ function latencyTable({ accept_ms, settle_ms }: LoadReport, { paint }: Terminal)
   );
 }
 
-function histogram(name: string, bins: readonly Bin[], { paint }: Terminal): string {
+function histogram(name: string, bins: readonly Bin[], { paint, columns = 80 }: Terminal): string {
   if (bins.length === 0) return '';
   const most = Math.max(...bins.map(({ count }) => count));
   const width = String(most).length;
+  const room = Math.max(columns - labelColumns - width, barColumnsMin);
+  const barColumns = Math.min(barColumnsMax, room);
   const lines = bins.map(({ toMs, fromMs, count }) => {
     const label = toMs === null ? `over ${fromMs}` : `${toMs}`;
     const bar = '█'.repeat(Math.max(count > 0 ? 1 : 0, Math.round((count / most) * barColumns)));

@@ -1,6 +1,6 @@
 import type { OrderView } from '../../orders/order.ts';
+import { formatFields } from './fields.ts';
 import { type Paint, paintStatus } from './paint.ts';
-import { formatFields } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { visible } from './terminal-text.ts';
 import { formatElapsed, formatLocalTime } from './times.ts';
@@ -23,7 +23,7 @@ export function formatOrder(
       ['Status', paintStatus(paint, order.status, formatStatus(order))],
       ['Created', formatLocalTime(created_at)],
       ['Settled', settled],
-      ['Description', description === '' ? undefined : visible(description)],
+      ['Description', description === '' ? undefined : visible(description), 'prose'],
     ],
     paint,
     columns,

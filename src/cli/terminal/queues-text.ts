@@ -2,6 +2,7 @@ import type { QueuesDocument, QueueView } from '../../tools/queues.ts';
 import { formatTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { formatAge, formatLocalTime } from './times.ts';
+import { wrap } from './wrap.ts';
 
 /** Queues for people: a table, in the order a message takes. An estimate has a tilde, what is not known a dash. */
 export function formatQueues({ at, queues, dead_letters }: QueuesDocument, terminal: Terminal): string {
@@ -26,7 +27,7 @@ export function formatQueues({ at, queues, dead_letters }: QueuesDocument, termi
         align: 'right',
       },
       { heading: 'IN FLIGHT', text: ({ in_flight }) => number(in_flight), align: 'right' },
-      { heading: 'RETRYING JOBS', text: ({ retrying_jobs }) => number(retrying_jobs), align: 'right' },
+      { heading: 'RETRIES', text: ({ retrying_jobs }) => number(retrying_jobs), align: 'right' },
       { heading: 'IN/S', text: ({ in_per_s }) => number(in_per_s), align: 'right' },
       { heading: 'OUT/S', text: ({ out_per_s }) => number(out_per_s), align: 'right' },
     ],
@@ -35,5 +36,6 @@ export function formatQueues({ at, queues, dead_letters }: QueuesDocument, termi
   const noun = dead_letters === 1 ? 'dead letter' : 'dead letters';
   const letters =
     dead_letters === 0 ? 'No dead letters.' : `${dead_letters} ${noun}: tillbox dead-letters list`;
-  return `${table}\n${paint.faint(`${formatLocalTime(at)}  ${letters}`)}`;
+  const foot = wrap(`${formatLocalTime(at)}  ${letters}`, columns).map((line) => paint.faint(line));
+  return [table, ...foot].join('\n');
 }

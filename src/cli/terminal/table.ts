@@ -79,25 +79,3 @@ function breakRow<Row>(columns: readonly Column<Row>[], widths: readonly number[
   }
   return lines;
 }
-
-/**
- * Names and values as two aligned columns; a value that is undefined leaves its line out. Where `columns` is
- * given, a value that has no room beside its name but has on a line of its own, such as an id, gets one.
- */
-export function formatFields(
-  fields: readonly (readonly [name: string, value: string | undefined])[],
-  paint: Paint = plainPaint,
-  columns = Number.POSITIVE_INFINITY,
-): string {
-  const shown = fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  const width = Math.max(...shown.map(([name]) => name.length));
-  return shown
-    .map(([name, value]) => {
-      const valueWidth = textWidth(value);
-      const isBelow = width + gap.length + valueWidth > columns && gap.length + valueWidth <= columns;
-      return isBelow
-        ? `${paint.faint(name)}\n${gap}${value}`
-        : `${paint.faint(name.padEnd(width))}${gap}${value}`;
-    })
-    .join('\n');
-}

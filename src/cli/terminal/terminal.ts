@@ -27,6 +27,8 @@ export interface Terminal {
   clear(): void;
   /** Tells a person something that is no result, on stderr. */
   note(text: string): void;
+  /** Suggests to a person at a terminal what to type next; undefined for nothing. */
+  hint(text: string | undefined): void;
   /** Tells a person how to go on with a list that has more. */
   noteMore(cursor: string | null): void;
 }
@@ -34,7 +36,7 @@ export interface Terminal {
 /** Opens the terminal for a command, as its options and the environment want it. */
 export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
   const { stdin, stdout, stderr } = process;
-  const { json, input, color } = command.sharedOptions();
+  const { json, input, color, hints } = command.sharedOptions();
   const isTerminal = stdout.isTTY === true;
   const colourful =
     isTerminal && color && !json && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
@@ -63,6 +65,9 @@ export async function openTerminal(command: TillboxCommand): Promise<Terminal> {
     streamed: (document, text) => print(json ? visibleJson(document) : text()),
     clear: () => void stdout.write('\u001b[H\u001b[2J'),
     note,
+    hint: (text) => {
+      if (text !== undefined && hints && isTerminal && stderr.isTTY && !json) note(text);
+    },
     noteMore: (cursor) => {
       // In JSON the document says it.
       if (cursor !== null && !json) note(`There is more: --cursor ${visible(cursor)}`);

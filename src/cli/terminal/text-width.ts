@@ -25,3 +25,25 @@ export function shortenText(text: string, width: number): string {
   }
   return `${kept}…`;
 }
+
+/** What `visible` makes of a character that is dangerous to show. */
+const escapes = /(\\u\{[0-9a-f]{1,6}\})/;
+
+/** The text in pieces of at most a width, never split within a character or an escape. For text without colours. */
+export function splitText(text: string, width: number): string[] {
+  const pieces: string[] = [];
+  let piece = '';
+  const units = text
+    .split(escapes)
+    .flatMap((part) =>
+      escapes.test(part) ? [part] : [...graphemes.segment(part)].map(({ segment }) => segment),
+    );
+  for (const unit of units) {
+    if (piece !== '' && textWidth(piece + unit) > width) {
+      pieces.push(piece);
+      piece = '';
+    }
+    piece += unit;
+  }
+  return [...pieces, piece];
+}

@@ -1,9 +1,10 @@
 import type { Reason, Standing, TraceDocument, TraceStep } from '../../tools/trace/trace-document.ts';
+import { formatFields } from './fields.ts';
 import { type Paint, paintStatus } from './paint.ts';
-import { type Column, formatFields, formatTable } from './table.ts';
+import { type Column, formatTable } from './table.ts';
 import { visible } from './terminal-text.ts';
 import { formatAge, formatLocalTime } from './times.ts';
-import { wrapWords } from './wrap-words.ts';
+import { wrap } from './wrap.ts';
 
 /** What a page is painted with, and how wide it may be; undefined for any width. */
 export interface PageSettings {
@@ -16,35 +17,33 @@ const narrowColumns = 72;
 /** What the columns before the last take. */
 const leadColumns = 52;
 const detailColumnsMin = 20;
-/** What stands before an order's id. */
-const idLeadColumns = 'Created  '.length;
+/** Details quote what others wrote, which may be one long word. */
+const prose = { breaksWords: true };
 
 /** The way of an order for people: the order, a table of what happened, and where it stands. */
 export function formatTrace(document: TraceDocument, page: PageSettings): string {
   const parts = [formatTraceHead(document, page), formatSteps(document.steps, page)];
   if (document.standing !== null) parts.push(formatStanding(document.standing, page));
-  const notes = document.notes.map((note) => wrapWords(visible(note), page.columns).join('\n'));
+  const notes = document.notes.map((note) => wrap(visible(note), page.columns).join('\n'));
   if (notes.length > 0) parts.push(page.paint.faint(notes.join('\n')));
   return parts.join('\n\n');
 }
 
-/** Which order it is, and what came of it. Where the id has no room beside its name, it has a line of its own. */
+/** Which order it is, and what came of it. */
 export function formatTraceHead(
   { order, order_id, total_ms }: TraceDocument,
   { paint, columns }: PageSettings,
 ): string {
-  const id = visible(order_id);
-  const isCramped = columns !== undefined && columns < id.length + idLeadColumns;
-  const [first, rest] = isCramped ? [`${id}\n`, []] : ['', [['Order', id] as const]];
-  if (order === null) return isCramped ? id : formatFields(rest, paint);
+  const id = ['Order', visible(order_id)] as const;
+  if (order === null) return formatFields([id], paint, columns);
   const status = order.reason === null ? order.status : `${order.status} (${order.reason})`;
   const took = total_ms === null ? '' : ` after ${formatMs(total_ms)}`;
   const fields = [
-    ...rest,
+    id,
     ['Status', `${paintStatus(paint, order.status, visible(status))}${took}`] as const,
     ['Created', formatLocalTime(order.created_at)] as const,
   ];
-  return first + formatFields(fields, paint);
+  return formatFields(fields, paint, columns);
 }
 
 /** What happened, a row each; what does not fit beside goes on below. */
@@ -56,7 +55,11 @@ export function formatSteps(
   if (columns !== undefined && columns < narrowColumns) return formatNarrow(steps, { paint, columns });
   const room = columns === undefined ? undefined : Math.max(columns - leadColumns, detailColumnsMin);
   const rows = steps.flatMap((step) =>
-    wrapWords(visible(step.detail), room).map((detail, index) => ({ step, detail, isFirst: index === 0 })),
+    wrap(visible(step.detail), room, 0, prose).map((detail, index) => ({
+      step,
+      detail,
+      isFirst: index === 0,
+    })),
   );
   const first = (text: (step: TraceStep) => string) => (row: Row) => (row.isFirst ? text(row.step) : '');
   const table: Column<Row>[] = [
@@ -91,7 +94,7 @@ function formatNarrow(
   return steps
     .map((step) => {
       const ms = step.ms === null ? '' : `  ${step.ms.toFixed(1)} ms`;
-      const detail = wrapWords(visible(step.detail), columns - 4).map((line) => `    ${line}`);
+      const detail = wrap(visible(step.detail), columns - 4, 0, prose).map((line) => `    ${line}`);
       return [paintStep(paint, step, `${stepName(step)}${ms}`), ...detail].join('\n');
     })
     .join('\n');
@@ -113,7 +116,7 @@ export function formatStanding(standing: Standing, { paint, columns }: PageSetti
   const list = (name: string, texts: readonly string[]) =>
     texts.map((text, index) => [index === 0 ? name : '', text] as const);
   const age = waiting_s === null ? '' : `, for ${formatAge(waiting_s)}`;
-  const wrapped = (texts: readonly string[]) => texts.flatMap((text) => wrapWords(visible(text), room));
+  const wrapped = (texts: readonly string[]) => texts.flatMap((text) => wrap(visible(text), room, 0, prose));
   return formatFields(
     [
       ...list('Waits', wrapped([`${detail}${age}`])).map(([name, text]) => [name, paint.open(text)] as const),

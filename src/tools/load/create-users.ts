@@ -89,5 +89,6 @@ function judge({ response, answer }: Reply, user: string): void {
     response !== undefined && !response.body.includes('"code"')
       ? `The server at TILLBOX_URL answered ${answer}, and not as tillbox does. Check TILLBOX_URL, or start the system with tillbox up.`
       : `The account of ${user} could not be created and funded: the gateway answered ${answer}. Look at tillbox status.`;
-  throw new CodedError('unavailable', detail);
+  const isRefused = response?.status === 401 || response?.status === 403;
+  throw new CodedError(isRefused ? 'unauthorized' : 'unavailable', detail);
 }

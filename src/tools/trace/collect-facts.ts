@@ -9,6 +9,9 @@ import { readBroker } from './read-broker.ts';
 import { readOrders, readPayments } from './read-services.ts';
 import type { Facts } from './trace-facts.ts';
 
+/** Asks the daemons how they are. Never rejects. */
+export type AskHealth = () => Promise<NonNullable<Facts['health']>>;
+
 /** Reads in a database; undefined when it is away, which is noted. */
 type Read = <Result>(
   name: DatabaseName,
@@ -19,7 +22,11 @@ type Read = <Result>(
  * Reads everything the three databases know about an order, in the order a message takes, so that one that
  * moves meanwhile is met further on: orders, then payments for what is decided, then the queues.
  */
-export async function collectFacts(databases: ReadOnlyDatabases, orderId: string): Promise<Facts> {
+export async function collectFacts(
+  databases: ReadOnlyDatabases,
+  orderId: string,
+  askHealth: AskHealth | undefined,
+): Promise<Facts> {
   const facts: Facts = {
     orderId,
     orders: undefined,
@@ -45,7 +52,7 @@ export async function collectFacts(databases: ReadOnlyDatabases, orderId: string
   const isOpen = order === undefined || order.status === 'NEW';
   facts.payments = await read('payments', (db) => readPayments(db, orderId, order));
   facts.broker = await read('broker', (db) => readBroker(db, facts));
-  if (isOpen) facts.queues = await readQueues(read);
+  if (isOpen) [facts.queues, facts.health] = await Promise.all([readQueues(read), askHealth?.()]);
   return facts;
 }
 

@@ -16,14 +16,15 @@ export function awayReasons({ away }: Facts): Reason[] {
   }));
 }
 
-/** Whether the daemon that takes the next step is there: by its sessions, and by its heartbeat. */
-export function daemonReasons({ broker }: Facts, service: 'orders' | 'payments'): Reason[] {
-  if (broker === undefined) return [];
-  const known = broker.instances.filter((instance) => instance.service === service);
-  if (broker.sessions[service] === 0) return [downReason(service, known)];
+/** Whether the daemon that takes the next step is there: by its sessions, its answers, and its heartbeat. */
+export function daemonReasons(facts: Facts, service: 'orders' | 'payments'): Reason[] {
+  const { broker } = facts;
+  const known = (broker?.instances ?? []).filter((instance) => instance.service === service);
+  if (broker?.sessions[service] === 0) return [downReason(service, known)];
   const running = known.filter(({ stoppedAt }) => stoppedAt === null);
+  const failing = failingReasons(facts, service, running);
   // Rows of daemons that were killed stay silent for ever; only when all are is that of interest.
-  if (running.length === 0 || running.some(({ silent }) => !silent)) return [];
+  if (failing.length > 0 || running.length === 0 || running.some(({ silent }) => !silent)) return failing;
   const last = running.reduce((a, b) => (a.heardAt > b.heardAt ? a : b));
   return [
     {
@@ -32,6 +33,34 @@ export function daemonReasons({ broker }: Facts, service: 'orders' | 'payments')
       since: toIso(last.heardAt),
     },
   ];
+}
+
+/** Those of the service that gave no answer, or said no. A heartbeat would tell that half a minute later. */
+function failingReasons(
+  { health }: Facts,
+  service: 'orders' | 'payments',
+  running: readonly InstanceFacts[],
+): Reason[] {
+  const asked = health?.[service] ?? [];
+  const failing = asked.filter(({ ready }) => !ready);
+  const share = asked.length > 1 ? `, ${failing.length} of ${asked.length} are like that` : '';
+  return failing.map(({ pid, url, silent }) => {
+    const who = `${service} (${pid === null ? url : `process ${pid}`})`;
+    const heard = running.find((instance) => instance.pid === pid);
+    if (!silent) return { reason: 'daemon-not-ready', detail: `${who} is not ready${share}`, since: null };
+    const last = heard === undefined ? '' : '; it was last heard of';
+    return {
+      reason: 'daemon-silent',
+      detail: `${who} does not answer${share}${last}`,
+      since: heard === undefined ? null : toIso(heard.heardAt),
+    };
+  });
+}
+
+/** Daemons that hang. One that is killed is started again by `up`, and whatever it did is done once. */
+export function hungProcesses({ broker, health }: Facts, service: 'orders' | 'payments'): number[] {
+  if (broker?.sessions[service] === 0) return [];
+  return (health?.[service] ?? []).flatMap(({ pid, silent }) => (silent && pid !== null ? [pid] : []));
 }
 
 function downReason(service: string, known: readonly InstanceFacts[]): Reason {

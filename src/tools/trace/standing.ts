@@ -5,6 +5,7 @@ import {
   backlogReasons,
   daemonReasons,
   holderReason,
+  hungProcesses,
   retryReasons,
   waitReasons,
 } from './standing-reasons.ts';
@@ -191,7 +192,8 @@ function commandsFor(facts: Facts, reasons: readonly Reason[], service: 'orders'
   const anyRuns = (facts.broker?.sessions.orders ?? 0) + (facts.broker?.sessions.payments ?? 0) > 0;
   return [
     ...(has('daemon-down') ? [anyRuns ? `tillbox serve ${service}` : 'tillbox up --detach'] : []),
-    ...(has('database-away') || has('daemon-silent') ? ['tillbox status'] : []),
+    ...(has('database-away') || has('daemon-silent') || has('daemon-not-ready') ? ['tillbox status'] : []),
+    ...hungProcesses(facts, service).map((pid) => `kill -9 ${pid}`),
     ...(has('account-held') && holder
       ? [`psql "$PAYMENTS_DATABASE_URL" -c 'select pg_terminate_backend(${holder.pid})'`]
       : []),

@@ -57,6 +57,7 @@ export interface Reason {
     | 'database-away'
     | 'daemon-down'
     | 'daemon-silent'
+    | 'daemon-not-ready'
     | 'row-held'
     | 'account-held'
     | 'lock-wait'

@@ -1,5 +1,6 @@
 import type { Queue } from '../../messaging/messages.ts';
 import type { DatabaseName } from '../../platform/config.ts';
+import type { InstancesHealth } from '../../system/instances-health.ts';
 import type { Clock, Moment } from '../common-clock.ts';
 import type { QueueView } from '../queues.ts';
 
@@ -158,4 +159,6 @@ export interface Facts {
   away: AwayFacts[];
   /** How the places stand where messages wait; of an order that is final none is read. */
   queues: QueueView[];
+  /** What the daemons said when they were asked, of an order that is not final; undefined when nobody asked. */
+  health?: Pick<InstancesHealth, 'orders' | 'payments'> | undefined;
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../../platform/logging.ts';
 import type { DatabaseUrls } from '../../system/migrate.ts';
 import { ReadOnlyDatabases } from '../read-only-databases.ts';
 import { assembleTrace, isKnown } from './assemble-trace.ts';
-import { collectFacts } from './collect-facts.ts';
+import { type AskHealth, collectFacts } from './collect-facts.ts';
 import type { TraceDocument } from './trace-document.ts';
 
 /** A message that moved while it was looked for is met at the next look. */
@@ -18,9 +18,15 @@ const lookAgainMs = 100;
 export class Tracer {
   readonly #databases: ReadOnlyDatabases;
 
-  /** @param options.urls of administrators, or of roles that may read */
-  constructor(options: { urls: DatabaseUrls; log: Logger }) {
+  readonly #askHealth: AskHealth | undefined;
+
+  /**
+   * @param options.urls of administrators, or of roles that may read
+   * @param options.askHealth asked about an order that is not final, to say which daemon hangs
+   */
+  constructor({ askHealth, ...options }: { urls: DatabaseUrls; log: Logger; askHealth?: AskHealth }) {
     this.#databases = new ReadOnlyDatabases({ ...options, name: 'tillbox trace' });
+    this.#askHealth = askHealth;
   }
 
   /**
@@ -31,7 +37,7 @@ export class Tracer {
    */
   async trace(orderId: string): Promise<TraceDocument> {
     for (let look = 1; ; look += 1) {
-      const facts = await collectFacts(this.#databases, orderId);
+      const facts = await collectFacts(this.#databases, orderId, this.#askHealth);
       if (facts.away.length === 3) throw allAway(facts.away);
       if (!isKnown(facts) && facts.orders !== undefined) throw unknownOrder(orderId);
       const document = assembleTrace(facts, new Date());

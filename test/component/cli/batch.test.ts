@@ -54,8 +54,8 @@ describe('a batch', () => {
     });
     child.stdin.on('error', () => {}).end(input);
     const [code] = await once(child, 'close');
-    const lines = stdout === '' ? [] : stdout.trimEnd().split('\n');
-    return { code, stderr, lines: lines.map((line) => JSON.parse(line)) };
+    const lines = stdout.split('\n').slice(0, -1);
+    return { code, stderr, lines: lines.map((line) => (line === '' ? null : JSON.parse(line))) };
   }
 
   const writes = () => (gateway?.requests ?? []).filter(({ method }) => method === 'POST');
@@ -84,8 +84,10 @@ describe('a batch', () => {
     const input = `${line('a')}\r\n\r\n\n{bad\n[1]\nnull\n${line('b')}\r\n{"idempotency_key":"k k"}\n${line('c')}`;
     const { code, stderr, lines } = await run(input, 'create-order', '--in-flight', '1');
     expect({ code, stderr }).to.deep.equal({ code: 1, stderr: '' });
-    expect(lines.map(({ code, line, description }) => description ?? [line, code])).to.deep.equal([
+    expect(lines.map((each) => each && (each.description ?? [each.line, each.code]))).to.deep.equal([
       'a',
+      null,
+      null,
       [4, 'malformed-json'],
       [5, 'validation-failed'],
       [6, 'validation-failed'],
@@ -111,11 +113,12 @@ describe('a batch', () => {
     ]);
   });
 
-  it('is nothing without lines', async () => {
+  it('answers an empty line with an empty one, so that the n-th is about the n-th', async () => {
     await serve(echo);
-    const { code, lines } = await run('\n\r\n', 'create-order');
-    expect({ code, lines }).to.deep.equal({ code: 0, lines: [] });
-    expect(writes()).to.deep.equal([]);
+    const { code, lines } = await run('\n \r\n', 'create-order');
+    expect({ code, lines }).to.deep.equal({ code: 0, lines: [null, null] });
+    expect(await run('', 'create-order')).to.deep.include({ code: 0, lines: [], stderr: '' });
+    expect(gateway?.requests).to.deep.equal([]);
   });
 
   it('takes the key of a line, else makes one from that of the batch', async () => {
@@ -159,15 +162,19 @@ describe('a batch', () => {
     ]);
   });
 
-  it('says once that there is no gateway, and exits 7', async () => {
+  it('says once that there is no gateway, and has an error for each line all the same', async () => {
     await serve(echo);
-    const { url } = gateway as FakeGateway;
     await gateway?.stop();
-    gateway = { ...(gateway as FakeGateway), url };
-    const { code, lines, stderr } = await run(`${line('a')}\n${line('b')}`, 'create-order');
-    expect({ code, lines }).to.deep.equal({ code: 7, lines: [] });
+    const input = `${line('a')}\n\n{bad\n${`${line('b')}\n`.repeat(2_000)}`;
+    const { code, lines, stderr } = await run(input, 'create-order', '--idempotency-key', 'mine');
+    expect(code).to.equal(1);
+    expect(lines).to.have.length(2_003);
+    expect(
+      [0, 1, 2, 2_002].map((index) => lines[index] && [lines[index].line, lines[index].code]),
+    ).to.deep.equal([[1, 'unavailable'], null, [3, 'malformed-json'], [2_003, 'unavailable']]);
     expect(stderr)
       .to.contain('No gateway answers')
+      .and.to.contain('--idempotency-key mine')
       .and.to.match(/^.*\n$/);
   });
 

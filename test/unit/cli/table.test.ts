@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type Column, formatFields, formatTable } from '../../../src/cli/terminal/table.ts';
+import { formatFields } from '../../../src/cli/terminal/fields.ts';
+import { type Column, formatTable } from '../../../src/cli/terminal/table.ts';
 import { visible } from '../../../src/cli/terminal/terminal-text.ts';
 import { textWidth } from '../../../src/cli/terminal/text-width.ts';
 import { formatAmount } from '../../../src/platform/money.ts';
@@ -15,6 +16,23 @@ const columns: Column<Row>[] = [
   { heading: 'AMOUNT', text: ({ amount }) => amount, align: 'right' },
   { heading: 'TEXT', text: ({ text }) => text },
 ];
+
+const hostile = [
+  '\u001b[2J',
+  '\u202e',
+  '日本語',
+  '한글',
+  '🎫',
+  'e\u0301\u0301',
+  'שלום',
+  '\t',
+  '\n',
+  'a',
+  ' ',
+];
+const anyText = fc
+  .array(fc.oneof(fc.constantFrom(...hostile), fc.string({ unit: 'grapheme' })))
+  .map((parts) => parts.join(''));
 
 describe('a table', () => {
   it('stands its columns in line under their headings', () => {
@@ -79,22 +97,6 @@ describe('a table on a narrow terminal', () => {
     expect(text.split('\n')).to.deep.equal(['AMOUNT', '  FROM', '  5.00', `  ${id}`]);
   });
 
-  const hostile = [
-    '\u001b[2J',
-    '\u202e',
-    '日本語',
-    '한글',
-    '🎫',
-    'e\u0301\u0301',
-    'שלום',
-    '\t',
-    '\n',
-    'a',
-    ' ',
-  ];
-  const anyText = fc
-    .array(fc.oneof(fc.constantFrom(...hostile), fc.string({ unit: 'grapheme' })))
-    .map((parts) => parts.join(''));
   for (const width of [40, 80, 200]) {
     it(`fits ${width} columns, whatever stands in it`, () => {
       fc.assert(
@@ -129,12 +131,33 @@ describe('fields', () => {
     const id = '0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65';
     const fields = [
       ['Order', id],
-      ['Description', 'a text that is longer than any line of this terminal'],
+      ['Path', `/a/path/that/is/longer/than/a/line/of/this/terminal`],
     ] as const;
     expect(formatFields(fields, undefined, 40)).to.equal(
-      `Order\n  ${id}\nDescription  a text that is longer than any line of this terminal`,
+      `Order\n  ${id}\nPath\n  /a/path/that/is/longer/than/a/line/of/this/terminal`,
     );
   });
+
+  it('go on in further lines where a value is longer than its line, between words', () => {
+    const fields = [['Description', 'a text that is longer than any line of this terminal']] as const;
+    expect(formatFields(fields, undefined, 40).split('\n')).to.deep.equal([
+      'Description  a text that is longer than',
+      '             any line of this terminal',
+    ]);
+  });
+
+  for (const width of [20, 40, 80]) {
+    it(`fit ${width} columns with any prose, none of it lost`, () => {
+      fc.assert(
+        fc.property(anyText, (text) => {
+          const shown = formatFields([['Description', visible(text), 'prose']], undefined, width);
+          for (const line of shown.split('\n')) expect(textWidth(line), line).to.be.at.most(width);
+          const withoutBlanks = (some: string) => some.replaceAll(/\s/g, '');
+          expect(withoutBlanks(shown)).to.equal(withoutBlanks(`Description${visible(text)}`));
+        }),
+      );
+    });
+  }
 
   it('stand as two columns, without those that are undefined', () => {
     const text = formatFields([

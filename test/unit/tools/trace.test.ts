@@ -455,4 +455,36 @@ describe('where an order stands', () => {
     });
     expect(reasons(document)).to.deep.equal(['daemon-silent']);
   });
+
+  it('names each daemon that hangs as soon as it does not answer, long before its heartbeat is missed', () => {
+    const instance = (pid: number, changes: object = {}) => ({
+      ...{ url: `http://127.0.0.1:${pid}`, pid, ready: true, silent: false },
+      ...changes,
+    });
+    const health = {
+      orders: [instance(1)],
+      payments: [instance(2), instance(7, { ready: false, silent: true }), instance(8, { ready: false })],
+    };
+    const heard = { ...running('payments'), pid: 7 };
+    const document = trace({
+      broker: broker({
+        requests: [request({ state: 'created', completedAt: null })],
+        instances: [heard, running('orders')],
+      }),
+      health,
+    });
+    expect(document.standing?.reasons).to.deep.equal([
+      {
+        reason: 'daemon-silent',
+        detail: 'payments (process 7) does not answer, 2 of 3 are like that; it was last heard of',
+        since: new Date(heard.heardAt).toISOString(),
+      },
+      {
+        reason: 'daemon-not-ready',
+        detail: 'payments (process 8) is not ready, 2 of 3 are like that',
+        since: null,
+      },
+    ]);
+    expect(document.standing?.commands).to.deep.equal(['tillbox status', 'kill -9 7']);
+  });
 });
