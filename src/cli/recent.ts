@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isUserId, isUuid } from '../platform/field-schemas.ts';
+import { makeFolder } from '../platform/folders.ts';
 
 /** Users and orders that commands had to do with on this machine, newest first: what one may mean again. */
 export interface Recent {
@@ -40,7 +41,7 @@ export function remember(home: string, touched: Partial<Recent>): void {
   if (JSON.stringify(recent) === JSON.stringify(known)) return;
   const partial = `${pathIn(home)}.${process.pid}`;
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeFolder(home);
     writeFileSync(partial, `${JSON.stringify(recent)}\n`, { mode: 0o600 });
     renameSync(partial, pathIn(home));
   } catch {

@@ -1,12 +1,12 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '../platform/errors.ts';
+import { makeFolder } from '../platform/folders.ts';
 
 /** Makes the folder of all state, or one in it, unless it is there; answers its path. Throws `usage`. */
 export function makeHome(home: string, folder = ''): string {
   const path = join(home, folder);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
     return path;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;

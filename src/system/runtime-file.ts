@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseUrls } from './migrate.ts';
 
@@ -36,5 +36,6 @@ export function writeRuntime(home: string, runtime: Runtime): void {
 }
 
 export function removeRuntime(home: string): void {
-  rmSync(pathIn(home), { force: true });
+  // A home that is no folder holds none.
+  if (existsSync(pathIn(home))) rmSync(pathIn(home), { force: true });
 }

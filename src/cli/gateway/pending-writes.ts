@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../../platform/folders.ts';
 
 /** A write that may have been sent and has no answer yet. */
 export interface PendingWrite {
@@ -38,7 +39,7 @@ export class PendingWrites {
 
   /** Writes a write down, safe from a power cut. Rejects when the folder cannot be written. */
   async add(write: PendingWrite): Promise<void> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    makeFolder(this.#folder);
     const path = this.#pathOf(write.idempotency_key);
     const partial = `${path}.${process.pid}`;
     const file = await open(partial, 'w', 0o600);
