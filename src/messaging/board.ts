@@ -1,0 +1,94 @@
+import type { FastifyInstance } from 'fastify';
+import type { RatesReport, ServiceReport } from '../platform/board-report.ts';
+import type { Database } from '../platform/database.ts';
+import { uuidSchema } from '../platform/field-schemas.ts';
+import type { Principal } from '../platform/identity/principal.ts';
+import { scopeMissing } from '../platform/identity/refusals.ts';
+import type { Broker } from './broker/broker.ts';
+import { deadLetterQueueOf } from './dead-letters.ts';
+import { depthStatement, type StoredDepth } from './depth-store.ts';
+import type { Queue } from './messages.ts';
+import { queueViews } from './queue-views.ts';
+import type { StepTally } from './step-tally.ts';
+
+/** Somebody looks every second: rows counted one by one cost some milliseconds, and longer queues are estimated. */
+const countedMax = 10_000;
+/** A broker that does not answer must not hold back what the service's own database says. */
+const brokerMsMax = 800;
+/** Orders that can be asked for at once. */
+export const reportedOrdersMax = 16;
+
+const boardSchema = {
+  querystring: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      orders: {
+        type: 'string',
+        pattern: `^${uuidSchema.pattern.slice(1, -1)}(,${uuidSchema.pattern.slice(1, -1)}){0,${reportedOrdersMax - 1}}$`,
+        description: `must be up to ${reportedOrdersMax} ids of orders, comma-separated`,
+      },
+    },
+  },
+} as const;
+
+/** What a service tells the board with. */
+export interface BoardParts {
+  name: 'orders' | 'payments';
+  database: Database;
+  broker: Pick<Broker, 'depthsOf'>;
+  /** The queue it receives from. */
+  queue: Queue;
+  tally: StepTally;
+  /** What this service knows of these orders, and whatever else only it can tell. */
+  report(orderIds: string[]): Promise<object>;
+}
+
+/**
+ * Adds what the gateway's board asks a service: `/board/rates`, what this process did lately, of its own memory; and
+ * `/board`, what waits and how orders stand, of the databases and hence the same at every instance. Nothing of it
+ * costs anything until somebody asks.
+ */
+export function addBoardRoutes(app: FastifyInstance, parts: BoardParts): void {
+  const { name, database, tally, report } = parts;
+  const depths = depthStatement(`board_${name}`, name, countedMax);
+
+  app.get('/board/rates', async ({ principal }): Promise<RatesReport> => {
+    requireOperator(principal);
+    return { pid: process.pid, steps: tally.rates() };
+  });
+
+  app.get<{ Querystring: { orders?: string } }>(
+    '/board',
+    { schema: boardSchema },
+    async ({ principal, query }): Promise<ServiceReport> => {
+      requireOperator(principal);
+      const ids = query.orders === undefined ? [] : query.orders.toLowerCase().split(',');
+      const [stored, kept, told] = await Promise.all([
+        database.query<StoredDepth>(depths),
+        queuesOf(parts),
+        report(ids),
+      ]);
+      const queues = queueViews(stored, kept ?? [], countedMax);
+      return { queues, broker: kept !== undefined, ...told };
+    },
+  );
+}
+
+function requireOperator(principal: Principal): void {
+  if (principal.scope !== 'operator') throw scopeMissing('operator');
+}
+
+/** The queue of a service and its dead letters; undefined while the broker does not answer. */
+async function queuesOf({ broker, queue }: BoardParts) {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), brokerMsMax);
+  });
+  const asked = async () => broker.depthsOf([queue, deadLetterQueueOf(queue)], countedMax);
+  try {
+    return await Promise.race([asked().catch(() => undefined), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
