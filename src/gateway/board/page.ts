@@ -115,7 +115,7 @@ const nowSection = `<section class="now" aria-labelledby="now-title">
 <svg id="chart" viewBox="0 0 600 100" preserveAspectRatio="none" role="img" aria-label="Orders created and settled a second, lately">
 <path class="created" d=""/><path class="settled" d=""/>
 </svg>
-<figcaption><span id="chart-from">a minute ago</span><span>full height: <span id="ceiling">1/s</span></span><span>now</span></figcaption>
+<figcaption><span id="chart-begin">a minute ago</span><span>full height: <span id="ceiling">1/s</span></span><span>now</span></figcaption>
 </figure>
 </section>`;
 

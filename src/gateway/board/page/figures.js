@@ -100,7 +100,7 @@ function showChart() {
   document.querySelector('#chart .created')?.setAttribute('d', areaPath(created, ceiling));
   document.querySelector('#chart .settled')?.setAttribute('d', linePath(settled, ceiling));
   write(document, '#ceiling', `${rateText(ceiling)}/s`);
-  write(document, '#chart-from', `${durationText(secondsShown(created) * 1_000)} ago`);
+  write(document, '#chart-begin', `${durationText(secondsShown(created) * 1_000)} ago`);
 }
 
 /** @param {any[]} blind */
