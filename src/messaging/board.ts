@@ -1,13 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { RatesReport, ServiceReport } from '../platform/board-report.ts';
 import type { Database } from '../platform/database.ts';
+import { CodedError } from '../platform/errors.ts';
 import { uuidSchema } from '../platform/field-schemas.ts';
 import type { Principal } from '../platform/identity/principal.ts';
 import { scopeMissing } from '../platform/identity/refusals.ts';
+import { within } from '../platform/within.ts';
 import type { Broker } from './broker/broker.ts';
 import { deadLetterQueueOf } from './dead-letters.ts';
 import { depthStatement, type StoredDepth } from './depth-store.ts';
 import type { Queue } from './messages.ts';
+import type { QueueDepth } from './queue-depth-store.ts';
 import { queueViews } from './queue-views.ts';
 import type { StepTally } from './step-tally.ts';
 
@@ -15,6 +18,8 @@ import type { StepTally } from './step-tally.ts';
 const countedMax = 10_000;
 /** A broker that does not answer must not hold back what the service's own database says. */
 const brokerMsMax = 800;
+/** Sooner than the gateway gives up: a database that hangs must not look like a service that is away. */
+const databaseMsMax = 1_200;
 /** Orders that can be asked for at once. */
 export const reportedOrdersMax = 16;
 
@@ -64,11 +69,14 @@ export function addBoardRoutes(app: FastifyInstance, parts: BoardParts): void {
     async ({ principal, query }): Promise<ServiceReport> => {
       requireOperator(principal);
       const ids = query.orders === undefined ? [] : query.orders.toLowerCase().split(',');
-      const [stored, kept, told] = await Promise.all([
-        database.query<StoredDepth>(depths),
+      const [seen, kept] = await Promise.all([
+        within(databaseMsMax, Promise.all([database.query<StoredDepth>(depths), report(ids)])),
         queuesOf(parts),
-        report(ids),
       ]);
+      if (seen === undefined) {
+        throw new CodedError('unavailable', `The database of ${name} does not answer.`);
+      }
+      const [stored, told] = seen;
       const queues = queueViews(stored, kept ?? [], countedMax);
       return { queues, broker: kept !== undefined, ...told };
     },
@@ -80,15 +88,10 @@ function requireOperator(principal: Principal): void {
 }
 
 /** The queue of a service and its dead letters; undefined while the broker does not answer. */
-async function queuesOf({ broker, queue }: BoardParts) {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), brokerMsMax);
-  });
+async function queuesOf({ broker, queue }: BoardParts): Promise<QueueDepth[] | undefined> {
   const asked = async () => broker.depthsOf([queue, deadLetterQueueOf(queue)], countedMax);
-  try {
-    return await Promise.race([asked().catch(() => undefined), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return within(
+    brokerMsMax,
+    asked().catch(() => undefined),
+  );
 }

@@ -95,8 +95,6 @@ describe('the board in a browser', () => {
   const system = useSystem(['--instances', 'payments=1']);
   const open = useBrowser();
 
-  before(() => fund(system, 'alice'));
-
   async function openBoard(look: Parameters<typeof open>[1] = {}): Promise<WatchedPage> {
     const watched = await open(`${system.url}/`, look);
     await watched.page.waitForSelector('body[data-state=live]');
@@ -105,9 +103,15 @@ describe('the board in a browser', () => {
   const create = (amount: string, user_id = 'alice') =>
     system.post<{ id: string }>('/orders', { user_id, amount }, { prefer: 'wait=10' });
 
+  before(async () => {
+    await fund(system, 'alice');
+    await create('1');
+    await create('500');
+  });
+
   it('moves while orders flow, and follows each to its end', async () => {
     const { page, complaints, strangers } = await openBoard();
-    expect(await textOf(page, '#created')).to.equal('0');
+    await eventually(async () => expect(await textOf(page, '#created')).to.equal('0'));
     const { body: paid } = await create('2.50');
     const { body: declined } = await create('500');
     await create('1', 'nobody');

@@ -107,8 +107,7 @@ export function blindSpots(seen: Seen): Omit<BlindSpot, 'since'>[] {
   const spots: Omit<BlindSpot, 'since'>[] = [];
   for (const service of ['orders', 'payments'] as const) {
     if (reportOf<unknown>(seen[service]) !== undefined) continue;
-    const runs = seen[service] !== undefined || seen.rates[service].some((rates) => rates !== undefined);
-    const what = runs ? 'runs, but its database does not answer' : 'does not answer';
+    const what = seen[service] !== undefined ? 'runs, but its database does not answer' : 'does not answer';
     spots.push({ what: service, detail: `The ${service} service ${what}.` });
   }
   const reports = [reportOf(seen.orders), reportOf(seen.payments)];

@@ -1,3 +1,5 @@
+import { within } from '../../platform/within.ts';
+
 /** How long a round waits for one source: whoever is slower must not hold back what the others say. */
 const patienceMs = 700;
 
@@ -25,11 +27,6 @@ export class Sight<Value, Question = void> {
         this.#value = value;
         this.#asking = undefined;
       });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, patienceMs);
-    });
-    await Promise.race([this.#asking, late]);
-    clearTimeout(timer);
+    await within(patienceMs, this.#asking);
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { FastifyInstance } from 'fastify';
+import pg from 'pg';
 import { addBoardRoutes } from '../../../src/messaging/board.ts';
 import { Broker } from '../../../src/messaging/broker/broker.ts';
 import { noInstruments } from '../../../src/messaging/instruments.ts';
@@ -134,6 +135,20 @@ describe('messaging: what services tell the board', () => {
       brokerDown = false;
     }
     expect((await askOrders()).broker).to.equal(true);
+  });
+
+  it('say soon that their database does not answer, when it hangs', async () => {
+    const holder = new pg.Client({ connectionString: databases.adminUrls.orders });
+    await holder.connect();
+    await holder.query('begin; lock table orders.outbox in access exclusive mode');
+    try {
+      const { status, body } = await ask(orders, '/board');
+      expect([status, body.code]).to.deep.equal([503, 'unavailable']);
+      expect((await ask(orders, '/board/rates')).status).to.equal(200);
+    } finally {
+      await holder.end();
+    }
+    expect((await ask(orders, '/board')).status).to.equal(200);
   });
 
   it('tell their rates', async () => {

@@ -108,7 +108,6 @@ describe('the document of a board', () => {
     ]);
     const behind = 'orders: The orders service runs, but its database does not answer.';
     expect(spots(seen({ orders: { refused: true }, rates: nobody }))).to.deep.equal([behind]);
-    expect(spots(seen({ orders: undefined }))).to.deep.equal([behind]);
     const noBroker = { report: { ...paymentsReport, broker: false } };
     expect(spots(seen({ payments: noBroker }))).to.deep.equal([
       'broker: The broker does not answer: what waits in the queues is not seen.',
