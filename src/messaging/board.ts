@@ -7,9 +7,8 @@ import type { Principal } from '../platform/identity/principal.ts';
 import { scopeMissing } from '../platform/identity/refusals.ts';
 import { within } from '../platform/within.ts';
 import type { Broker } from './broker/broker.ts';
-import { deadLetterQueueOf } from './dead-letters.ts';
+import { deadLetterQueues } from './dead-letters.ts';
 import { depthStatement, type StoredDepth } from './depth-store.ts';
-import type { Queue } from './messages.ts';
 import type { QueueDepth } from './queue-depth-store.ts';
 import { queueViews } from './queue-views.ts';
 import type { StepTally } from './step-tally.ts';
@@ -20,6 +19,7 @@ const countedMax = 10_000;
 const brokerMsMax = 800;
 /** Sooner than the gateway gives up: a database that hangs must not look like a service that is away. */
 const databaseMsMax = 1_200;
+const queueNames = deadLetterQueues.flatMap(({ queue, name }) => [queue, name]);
 /** Orders that can be asked for at once. */
 export const reportedOrdersMax = 16;
 
@@ -42,8 +42,6 @@ export interface BoardParts {
   name: 'orders' | 'payments';
   database: Database;
   broker: Pick<Broker, 'depthsOf'>;
-  /** The queue it receives from. */
-  queue: Queue;
   tally: StepTally;
   /** What this service knows of these orders, and whatever else only it can tell. */
   report(orderIds: string[]): Promise<object>;
@@ -55,7 +53,7 @@ export interface BoardParts {
  * costs anything until somebody asks.
  */
 export function addBoardRoutes(app: FastifyInstance, parts: BoardParts): void {
-  const { name, database, tally, report } = parts;
+  const { name, database, broker, tally, report } = parts;
   const depths = depthStatement(`board_${name}`, name, countedMax);
 
   app.get('/board/rates', async ({ principal }): Promise<RatesReport> => {
@@ -71,7 +69,7 @@ export function addBoardRoutes(app: FastifyInstance, parts: BoardParts): void {
       const ids = query.orders === undefined ? [] : query.orders.toLowerCase().split(',');
       const [seen, kept] = await Promise.all([
         within(databaseMsMax, Promise.all([database.query<StoredDepth>(depths), report(ids)])),
-        queuesOf(parts),
+        queuesIn(broker),
       ]);
       if (seen === undefined) {
         throw new CodedError('unavailable', `The database of ${name} does not answer.`);
@@ -87,9 +85,12 @@ function requireOperator(principal: Principal): void {
   if (principal.scope !== 'operator') throw scopeMissing('operator');
 }
 
-/** The queue of a service and its dead letters; undefined while the broker does not answer. */
-async function queuesOf({ broker, queue }: BoardParts): Promise<QueueDepth[] | undefined> {
-  const asked = async () => broker.depthsOf([queue, deadLetterQueueOf(queue)], countedMax);
+/**
+ * All queues, whoever receives from them: those of a service that is away are the ones to look at. Undefined while
+ * the broker does not answer.
+ */
+async function queuesIn(broker: BoardParts['broker']): Promise<QueueDepth[] | undefined> {
+  const asked = async () => broker.depthsOf(queueNames, countedMax);
   return within(
     brokerMsMax,
     asked().catch(() => undefined),

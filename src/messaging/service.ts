@@ -118,8 +118,8 @@ export class Service implements Daemon {
     }
     this.#app.get('/readyz', (_request, reply) => this.#answerReady(reply));
     this.#duties.routes(this.#app);
-    const { queue, report } = this.#duties;
-    addBoardRoutes(this.#app, { name, database, broker: this.#broker, queue, tally, report });
+    const { report } = this.#duties;
+    addBoardRoutes(this.#app, { name, database, broker: this.#broker, tally, report });
   }
 
   /** Listens; answers the URL. What it waits for (database, broker, migration) is told in the log. */

@@ -40,7 +40,7 @@ export interface RatesReport {
 
 /** What any instance of a service tells for all of them (`GET /board`). */
 export interface ServiceReport {
-  /** The places the service looks after; those in the broker are missing while that does not answer. */
+  /** Its own outbox and inbox, and all queues of the broker; those are missing while that does not answer. */
   queues: QueueView[];
   /** Whether the broker answered. */
   broker: boolean;

@@ -197,6 +197,11 @@ describe('the board in a browser', () => {
       expect(await textOf(page, '#step-4')).to.contain('not seen since');
       expect(await textOf(page, '#step-4 .rate b')).to.equal('–');
       expect(await page.$$('#step-1.blind')).to.deep.equal([]);
+      // What waits for it is seen all the same.
+      await system.post('/orders', { user_id: 'alice', amount: '1' });
+      await eventually(async () =>
+        expect(Number(await textOf(page, '#place-2 .depth'))).to.be.greaterThan(0),
+      );
       expect(await violationsOf(page)).to.deep.equal([]);
     } finally {
       process.kill(payments?.pid ?? 0, 'SIGCONT');

@@ -89,7 +89,9 @@ export function boardDocument(
 ): BoardDocument {
   const orders = reportOf(seen.orders);
   const payments = reportOf(seen.payments);
-  const queues = [...(orders?.queues ?? []), ...(payments?.queues ?? [])];
+  // Both tell of the queues between them.
+  const told = [...(orders?.queues ?? []), ...(payments?.queues ?? [])];
+  const queues = [...new Map(told.map((queue) => [queue.name, queue])).values()];
   const place = ({ name }: QueueView) => queueNames.indexOf(name);
   return {
     at: options.at.toISOString(),

@@ -119,7 +119,7 @@ figcaption { display: flex; justify-content: space-between; gap: 10px; padding: 
 #sign-in h2 { margin: 0 0 8px; font-size: 19px; color: var(--ink) }
 #sign-in form { display: grid; grid-template-columns: 1fr auto; gap: 8px 10px; margin-top: 18px }
 #sign-in label, #sign-in form p { grid-column: 1 / -1; font-size: 14px }
-#token-hint { color: var(--faint) } #token-error { color: var(--warn) } #token-error:empty { display: none }
+#token-hint { color: var(--faint) } #token-hint code { display: inline-block } #token-error { color: var(--warn) } #token-error:empty { display: none }
 input { font: inherit; color: inherit; background: var(--page); border: 1px solid var(--faint); border-radius: 10px; padding: 8px 12px; min-width: 0 }
 #sign-in button { background: var(--good); border-color: var(--good); color: light-dark(#fff, #0f1a15); font-weight: 600 }
 

@@ -209,7 +209,7 @@ describe('gateway: the board', () => {
   it('holds no more than an event for who does not read, and leaves them out until they do', async () => {
     const { board, url, ordersReport } = await boardOf({ everyMs: 1 });
     // A large document fills what the system keeps between, soon.
-    ordersReport.queues = Array.from({ length: 2_000 }, () => queue('orders-outbox', 'outbox'));
+    ordersReport.queues = Array.from({ length: 2_000 }, (_, index) => queue(`outbox-${index}`, 'outbox'));
     const responses: ServerResponse[] = [];
     const watchReal = board.watch.bind(board);
     board.watch = (response) => {

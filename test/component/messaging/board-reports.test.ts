@@ -42,9 +42,8 @@ describe('messaging: what services tell the board', () => {
       const database = services[name];
       const report = (ids: string[]) =>
         name === 'orders' ? reportOrders(database, ids) : reportPayments(database, ids);
-      const queue = name === 'orders' ? 'payment-results' : 'payment-requests';
       const tally = new StepTally(name, noInstruments);
-      addBoardRoutes(app, { name, database, broker: { depthsOf }, queue, tally, report });
+      addBoardRoutes(app, { name, database, broker: { depthsOf }, tally, report });
       return app;
     };
     orders = serve('orders');
@@ -73,7 +72,9 @@ describe('messaging: what services tell the board', () => {
     const payment = async () => (await askPayments(query)).payments[0];
     expect(depths(await askOrders())).to.deep.equal([
       ['orders-outbox', 1],
+      ['payment-requests', 0],
       ['payment-results', 0],
+      ['payment-requests-dead-letters', 0],
       ['payment-results-dead-letters', 0],
     ]);
     expect(await order()).to.deep.include({
@@ -91,8 +92,11 @@ describe('messaging: what services tell the board', () => {
       ['payment-requests', 1],
       ['payments-inbox', 0],
       ['payments-outbox', 0],
+      ['payment-results', 0],
       ['payment-requests-dead-letters', 0],
+      ['payment-results-dead-letters', 0],
     ]);
+    expect(depths(await askOrders())[1]).to.deep.equal(['payment-requests', 1]);
 
     await queues.deliver('payment-requests');
     expect(await payment()).to.include({ order_id: id, decided_at: null, published: false });
@@ -103,7 +107,7 @@ describe('messaging: what services tell the board', () => {
     expect(depths(await askPayments())[2]).to.deep.equal(['payments-outbox', 1]);
 
     await services.publish('payments');
-    expect(depths(await askOrders())[1]).to.deep.equal(['payment-results', 1]);
+    expect(depths(await askOrders())[2]).to.deep.equal(['payment-results', 1]);
     await queues.deliver('payment-results');
     expect(await payment()).to.include({ published: true });
     expect(await order()).to.include({ status: 'FINISHED', published: true });

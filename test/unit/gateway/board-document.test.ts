@@ -37,7 +37,7 @@ describe('the document of a board', () => {
     settle_ms: { p50: 20, p95: 30, orders: 9 },
   };
   const paymentsReport: PaymentsReport = {
-    queues: [queue('payments-inbox', 'inbox'), queue('payment-requests')],
+    queues: [queue('payments-inbox', 'inbox'), queue('payment-requests'), queue('payment-results')],
     broker: true,
     payments: [],
   };
@@ -64,7 +64,7 @@ describe('the document of a board', () => {
     return document(from).orders?.[0]?.reached;
   };
 
-  it('has the places in the order a message takes, whoever told of them', () => {
+  it('has each place once and in the order a message takes, whoever told of it', () => {
     const names = document(seen()).queues.map(({ name }) => name);
     expect(names).to.deep.equal(['orders-outbox', 'payment-requests', 'payments-inbox', 'payment-results']);
   });
@@ -95,7 +95,11 @@ describe('the document of a board', () => {
     for (const orders of [undefined, { refused: true } as const]) {
       const { queues, ...told } = document(seen({ orders }));
       expect(told).to.include({ orders: null, settle_ms: null });
-      expect(queues.map(({ name }) => name)).to.deep.equal(['payment-requests', 'payments-inbox']);
+      expect(queues.map(({ name }) => name)).to.deep.equal([
+        'payment-requests',
+        'payments-inbox',
+        'payment-results',
+      ]);
     }
   });
 
