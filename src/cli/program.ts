@@ -7,6 +7,7 @@ import { TillboxCommand } from './command.ts';
 import { addCompletion } from './completion.ts';
 import { addCreateAccount } from './create-account.ts';
 import { addCreateOrder } from './create-order.ts';
+import { addDashboard } from './dashboard.ts';
 import { addDeadLetters } from './dead-letters.ts';
 import { addDoctor } from './doctor.ts';
 import { addDown } from './down.ts';
@@ -50,6 +51,7 @@ const commands: readonly ((program: TillboxCommand) => void)[] = [
   addChaos,
   addQueues,
   addTop,
+  addDashboard,
   addDeadLetters,
   addDoctor,
   addCompletion,

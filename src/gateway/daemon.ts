@@ -11,6 +11,9 @@ import type { SecretSource } from '../platform/identity/tokens.ts';
 import type { Daemon } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { measureRequests } from '../platform/telemetry/http-metrics.ts';
+import { Board } from './board/board.ts';
+import { addBoardRoutes } from './board/board-routes.ts';
+import { boardPage } from './board/page.ts';
 import { guardConnections } from './connections.ts';
 import { CrossOrigin } from './cross-origin.ts';
 import { docsPage } from './docs-page.ts';
@@ -57,7 +60,10 @@ const answerHeaders = [
 ] as const;
 
 /** What the gateway answers itself. */
-const ownRoutes = ['/livez', '/readyz', '/openapi.json', '/docs'].map((path) => ({ method: 'GET', path }));
+const ownRoutes = ['/', '/board/events', '/livez', '/readyz', '/openapi.json', '/docs'].map((path) => ({
+  method: 'GET',
+  path,
+}));
 /** HEAD is not among them: it comes with GET. */
 const commonMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
@@ -68,6 +74,7 @@ export class Gateway implements Daemon {
   readonly #upstreams: Record<'orders' | 'payments', Upstreams>;
   readonly #orders: OrderBatches;
   readonly #door: Door;
+  readonly #board: Board;
   /** What is asked of the services just now, for all who want to know it. */
   #asking: Promise<Instances> | undefined;
   /** Event streams under way. They may last for ever, so `stop` ends them. */
@@ -92,6 +99,8 @@ export class Gateway implements Daemon {
       secure: tls !== undefined || door.trustedProxies.length > 0,
     });
     for (const route of routes) this.#addRoute(route);
+    this.#board = new Board({ upstreams: this.#upstreams });
+    addBoardRoutes(this.#app, this.#board, boardPage({ identityRequired: this.#door.tokenRequired }));
     this.#refuseOtherMethods();
     this.#app.get('/readyz', (request, reply) => this.#answerReady(request, reply));
     const document = openApiDocument();
@@ -113,6 +122,7 @@ export class Gateway implements Daemon {
   async stop(): Promise<void> {
     const closed = this.#app.close();
     for (const { raw } of this.#streams) raw.end();
+    await this.#board.stop();
     await closed;
     await Promise.all(Object.values(this.#upstreams).map((upstreams) => upstreams.close()));
   }

@@ -50,7 +50,8 @@ export class Door {
   /** Whether plain connections are for the proxies alone. */
   readonly #byProxyAlone: boolean;
   readonly #tokens: BelievedTokens | undefined;
-  readonly #tokenRequired: boolean;
+  /** Whether every request needs a token. */
+  readonly tokenRequired: boolean;
   readonly #perToken: RateLimit | undefined;
   readonly #perAddress: RateLimit | undefined;
   /** This machine's own clients are limited only if somebody said so. */
@@ -63,7 +64,7 @@ export class Door {
     this.#addresses = clientAddresses(config.trustedProxies);
     this.#byProxyAlone = config.tls === undefined && config.trustedProxies.length > 0;
     const secret = config.secret ?? localSecret;
-    this.#tokenRequired = config.secret !== undefined || config.jwks !== undefined;
+    this.tokenRequired = config.secret !== undefined || config.jwks !== undefined;
     this.#tokens =
       secret === undefined && config.jwks === undefined
         ? undefined
@@ -127,7 +128,7 @@ export class Door {
 
   #principalOf(authorization: string | undefined): Principal | Promise<Principal> {
     const isBearer = authorization !== undefined && /^bearer\b/i.test(authorization);
-    if (this.#tokens !== undefined && (isBearer || this.#tokenRequired)) {
+    if (this.#tokens !== undefined && (isBearer || this.tokenRequired)) {
       if (authorization === undefined) throw tokenMissing();
       return this.#tokens.principalOf(authorization, Date.now());
     }

@@ -14,7 +14,7 @@ declare module 'fastify' {
 /** How the gateway is, for whoever watches over it: no flood of others may keep the answer back. */
 const healthPaths = new Set(['/livez', '/readyz']);
 /** What is the same for everybody. */
-const publicPaths = new Set(['/openapi.json', '/docs']);
+const publicPaths = new Set(['/', '/openapi.json', '/docs']);
 const health: Visit = { principal: anyone, countedAs: undefined, headers: {} };
 /** For a year a browser that was here by TLS comes by TLS (RFC 6797). */
 const strictTransport = 'max-age=31536000';

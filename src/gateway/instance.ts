@@ -39,6 +39,12 @@ export interface Answer {
   };
 }
 
+/** What an instance says about itself or its service. */
+export interface Asked {
+  statusCode: number;
+  answer: unknown;
+}
+
 /** One instance of a service: its connections, and whether it is believed to be there. */
 export class Instance {
   readonly url: string;
@@ -117,14 +123,17 @@ export class Instance {
   }
 
   /** What it answers to a question about itself; undefined when it does not. */
-  async ask(path: string, msMax = readyMsMax): Promise<{ statusCode: number; answer: unknown } | undefined> {
+  async ask(
+    path: string,
+    { msMax = readyMsMax, headers = {} }: { msMax?: number; headers?: Record<string, string> } = {},
+  ): Promise<Asked | undefined> {
     const late = AbortSignal.timeout(msMax);
     // The signal is not heard by who still waits for a connection.
     const tooLate = new Promise<undefined>((resolve) => {
       late.addEventListener('abort', () => resolve(undefined), { once: true });
     });
     const asked = async () => {
-      const { statusCode, body } = await this.#pool.request({ method: 'GET', path, signal: late });
+      const { statusCode, body } = await this.#pool.request({ method: 'GET', path, headers, signal: late });
       return { statusCode, answer: await body.json() };
     };
     return Promise.race([asked().catch(() => undefined), tooLate]);
@@ -136,7 +145,7 @@ export class Instance {
   }
 
   async #says(path: '/livez' | '/readyz', msMax: number): Promise<boolean> {
-    return (await this.ask(path, msMax))?.statusCode === 200;
+    return (await this.ask(path, { msMax }))?.statusCode === 200;
   }
 
   /** One that hangs costs who asks it all their time: it gets no request until it says that it is ready. */

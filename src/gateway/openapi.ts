@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type ErrorCode, errorCatalogue } from '../platform/errors.ts';
+import { boardSchema } from './board/board-schema.ts';
 import { type Route, routes } from './routes.ts';
 
 /** The OpenAPI 3.1 document of the gateway, made from the schemas the services validate with. */
@@ -32,13 +33,15 @@ export function openApiDocument() {
     servers: [{ url: '/' }],
     paths: {
       ...paths,
+      '/': { get: page('The live board, as a page for browsers (Accept: text/html)', 'text/html') },
+      '/board/events': { get: boardOperation },
       '/livez': health('Is the gateway alive?'),
       '/readyz': health('Is there a ready instance of each service?'),
       '/openapi.json': { get: page('This document', 'application/json') },
       '/docs': { get: page('This document as a page to read', 'text/html') },
     },
     components: {
-      schemas: { Problem: problemSchema },
+      schemas: { Problem: problemSchema, Board: boardSchema },
       securitySchemes: {
         bearer: {
           type: 'http',
@@ -78,6 +81,21 @@ const problemSchema = {
 
 /** What the door of the gateway can answer to any request. */
 const doorErrors: ErrorCode[] = ['unauthenticated', 'forbidden', 'misdirected', 'rate-limited'];
+
+const boardOperation = {
+  operationId: 'watchBoard',
+  summary:
+    'Watch everything: a server-sent event `board` now and each second, of all six steps, what waits, and recent orders. For operators. A stream ends after five minutes; ask again',
+  tags: ['board'],
+  security: [{ bearer: [] }, {}],
+  responses: {
+    200: {
+      description: 'events named `board`, each with a Board (see the schemas) as data',
+      content: { 'text/event-stream': { schema: { type: 'string' } } },
+    },
+    ...problems([...doorErrors, 'overloaded']),
+  },
+};
 
 function operationOf({ operation, summary, service, schema, answer, errors }: Route): object {
   const parameters = [

@@ -1,6 +1,14 @@
 import { CodedError } from '../platform/errors.ts';
-import { credentialHeader } from '../platform/identity/gateway-credential.ts';
-import { type Answer, type Forward, hangs, Instance, neverSent, waitingConnectionsMax } from './instance.ts';
+import { credentialHeader, principalHeaderName } from '../platform/identity/gateway-credential.ts';
+import {
+  type Answer,
+  type Asked,
+  type Forward,
+  hangs,
+  Instance,
+  neverSent,
+  waitingConnectionsMax,
+} from './instance.ts';
 
 /** A service that is away is known to be so in under 3 s, on a busy machine too. */
 export const answerMsMax = 2_500;
@@ -92,13 +100,27 @@ export class Upstreams {
   }
 
   /** Asks every instance the same; the answer of one that does not answer is undefined. */
-  async askAll(path: string): Promise<{ url: string; answer: unknown }[]> {
+  async askAll(path: string): Promise<{ url: string; answer: unknown; statusCode: number | undefined }[]> {
     return Promise.all(
-      this.#instances.map(async (instance) => ({
-        url: instance.url,
-        answer: (await instance.ask(path))?.answer,
-      })),
+      this.#instances.map(async (instance) => {
+        const asked = await instance.ask(path, { headers: this.#asOperator() });
+        return { url: instance.url, answer: asked?.answer, statusCode: asked?.statusCode };
+      }),
     );
+  }
+
+  /**
+   * Asks one instance after the other until one knows; else answers what the last one said, undefined when none
+   * answered. Unlike a request it makes no instance pass for away: who asks is not in a hurry.
+   */
+  async askOne(path: string): Promise<Asked | undefined> {
+    let last: Asked | undefined;
+    for (const instance of this.#inTurn()) {
+      const asked = await instance.ask(path, { headers: this.#asOperator() });
+      if (asked?.statusCode === 200) return asked;
+      last = asked ?? last;
+    }
+    return last;
   }
 
   async close(): Promise<void> {
@@ -109,6 +131,12 @@ export class Upstreams {
   outcomeUnknown(cause?: unknown): CodedError {
     const detail = `The ${this.#service} service went away before it answered: the request may have taken effect. Repeat it with the same Idempotency-Key, which is safe.`;
     return new CodedError('outcome-unknown', detail, { cause });
+  }
+
+  /** The gateway's own questions: it may know everything, and tells who may. */
+  #asOperator(): Record<string, string> {
+    const credential = this.#credential === undefined ? {} : { [credentialHeader]: this.#credential };
+    return { ...credential, [principalHeaderName]: 'operator' };
   }
 
   #refusal(forward: Forward, doubtful: boolean, cause?: unknown): CodedError {

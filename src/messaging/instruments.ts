@@ -17,8 +17,8 @@ export interface Instruments {
   published(rows: readonly OutboxRow[]): void;
   /** Step 3: deliveries are in the inbox, or were there already. */
   received(deliveries: readonly Delivery[], outcome: Refused): void;
-  /** Step 4: requests were decided, each so many seconds after it was received. */
-  decided(waitedSeconds: readonly number[]): void;
+  /** Step 4: so many requests were decided, each so many seconds after it was received, where that was measured. */
+  decided(requests: number, waitedSeconds: readonly number[]): void;
   /** Step 6: of the orders these deliveries are about, those of `settled` became final. */
   settled(deliveries: readonly Delivery[], outcome: Refused & { settled: ReadonlySet<string> }): void;
   /** Overdue orders were requested again. */
@@ -28,7 +28,7 @@ export interface Instruments {
 }
 
 /** What became of deliveries that changed nothing. */
-interface Refused {
+export interface Refused {
   duplicates: number;
   deadLetters: readonly DeadLetter[];
 }
@@ -108,7 +108,7 @@ export class MeteredInstruments implements Instruments {
     this.#delivered(deliveries, steps.received);
   }
 
-  decided(waitedSeconds: readonly number[]): void {
+  decided(_requests: number, waitedSeconds: readonly number[]): void {
     for (const seconds of waitedSeconds) this.#seconds.record(Math.max(0, seconds), steps.decided);
   }
 

@@ -8,12 +8,14 @@ import { type Daemon, waitUntilAvailable } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { RetentionSettings } from '../platform/retention.ts';
 import { measureRequests } from '../platform/telemetry/http-metrics.ts';
+import { addBoardRoutes } from './board.ts';
 import { Broker, type Delivery } from './broker/broker.ts';
 import { observeService } from './gauges.ts';
 import { type Instruments, MeteredInstruments, noInstruments } from './instruments.ts';
 import type { Queue } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { OutboxRelay } from './outbox-relay.ts';
+import { StepTally } from './step-tally.ts';
 
 /** Connections to a service's own database; the broker's come on top (see broker/). */
 export const serviceConnectionsMax = 4;
@@ -58,6 +60,8 @@ export interface ServiceDuties {
   /** The queue it receives from, and what it does with a batch; resolves when that is committed. */
   queue: Queue;
   handle(deliveries: Delivery[]): Promise<void>;
+  /** What the gateway's board is told besides what waits: how these orders, and recent ones, stand. */
+  report(orderIds: readonly string[]): Promise<object>;
   loops: readonly Loop[];
 }
 
@@ -97,7 +101,8 @@ export class Service implements Daemon {
       log,
     });
     const outbox = new Outbox(name);
-    const instruments = meter === undefined ? noInstruments : new MeteredInstruments(meter);
+    const tally = new StepTally(name, meter === undefined ? noInstruments : new MeteredInstruments(meter));
+    const instruments: Instruments = tally;
     const relay = new OutboxRelay({ database, outbox, broker: this.#broker, instruments, onTrouble, log });
     this.#parts = { database, outbox, relay, broker: this.#broker, instruments, retention, log };
     this.#duties = dutiesOf(this.#parts);
@@ -113,6 +118,8 @@ export class Service implements Daemon {
     }
     this.#app.get('/readyz', (_request, reply) => this.#answerReady(reply));
     this.#duties.routes(this.#app);
+    const { report } = this.#duties;
+    addBoardRoutes(this.#app, { name, database, broker: this.#broker, tally, report });
   }
 
   /** Listens; answers the URL. What it waits for (database, broker, migration) is told in the log. */

@@ -5,6 +5,7 @@ import { Service, type ServiceParts, type ServiceSettings } from '../messaging/s
 import { IdempotencyKeyPruning } from '../platform/idempotency-key-store.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
 import { retentionLoop } from '../platform/retention.ts';
+import { reportOrders } from './board.ts';
 import { OrderCreation } from './create-orders.ts';
 import { addOrderRoutes } from './http.ts';
 import { PublicationWatch } from './publication-watch.ts';
@@ -74,6 +75,7 @@ function wireOrders({ database, outbox, relay, broker, instruments, retention, l
         relay.poke();
       }
     },
+    report: (ids: readonly string[]) => reportOrders(database, ids),
     loops: [watch, publications, sweep, retentionLoop('prune-order-keys', keys, log)],
   };
 }

@@ -6,6 +6,7 @@ import { Hints } from '../platform/hints.ts';
 import { IdempotencyKeyPruning } from '../platform/idempotency-key-store.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
 import { retentionLoop } from '../platform/retention.ts';
+import { reportPayments } from './board.ts';
 import { addPaymentRoutes } from './http.ts';
 import { InboxPressure } from './inbox-pressure.ts';
 import { type ExpectedRequest, processedMax, processRequests } from './process-requests.ts';
@@ -42,7 +43,7 @@ function wirePayments({ database, outbox, relay, instruments, retention, log }: 
         expected: justReceived.close(),
       }).finally(() => justReceived.open());
       const { processed, results, held, waitedSeconds } = outcome;
-      instruments.decided(waitedSeconds);
+      instruments.decided(processed, waitedSeconds);
       pressure.decided(processed, { more: processed === processedMax });
       if (processed > 0) relay.poke(results);
       heldPasses = held > 0 ? heldPasses + 1 : 0;
@@ -68,6 +69,7 @@ function wirePayments({ database, outbox, relay, instruments, retention, log }: 
         relay.poke();
       }
     },
+    report: (orderIds: readonly string[]) => reportPayments(database, orderIds),
     loops: [processing, ...pruningLoops({ database, retention, log })],
   };
 }

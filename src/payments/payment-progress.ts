@@ -26,12 +26,12 @@ export async function findPaymentProgress(
   principal: Principal,
 ): Promise<PaymentView> {
   const id = orderId.toLowerCase();
-  const row = await findProgress(db, id);
+  const [row] = await findProgress(db, [id]);
   if (row === undefined || !mayActFor(principal, row.user_id)) {
     const detail = `No payment request of an order ${id} has arrived. Look at the order with GET /orders/${id}, or tillbox order ${id}.`;
     throw new CodedError('payment-not-found', detail);
   }
-  const { user_id: _user, received_at, decided_at, ...rest } = row;
+  const { user_id: _user, order_id: _order, received_at, decided_at, ...rest } = row;
   const time = (at: Date | null) => at?.toISOString() ?? null;
   return { order_id: id, received_at: time(received_at), decided_at: time(decided_at), ...rest };
 }

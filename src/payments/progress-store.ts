@@ -4,6 +4,7 @@ import type { Decision } from './decisions.ts';
 
 /** A payment as the tables have it. */
 export interface ProgressRow {
+  order_id: string;
   user_id: string;
   received_at: Date | null;
   decided_at: Date | null;
@@ -26,18 +27,18 @@ const findProgressStatement: Statement = {
     ), seen as (
       select count(*) as rows, max(created_at) as newest from oldest
     )
-    select coalesce(decided.user_id, received.user_id) as user_id, received.received_at, decided.decided_at, decided.outcome, decided.reason,
+    select asked.order_id, coalesce(decided.user_id, received.user_id) as user_id, received.received_at, decided.decided_at, decided.outcome, decided.reason,
            decided.order_id is not null
              and (seen.rows < ${rowsMax} or decided.decided_at <= seen.newest)
              and not exists (select from oldest where oldest.created_at = decided.decided_at) as published
-      from seen
-      left join payments.decisions decided on decided.order_id = $1
-      left join payments.inbox received on received.message_id = $2`,
+      from seen cross join unnest($1::uuid[], $2::uuid[]) as asked (order_id, message_id)
+      left join payments.decisions decided on decided.order_id = asked.order_id
+      left join payments.inbox received on received.message_id = asked.message_id
+     where decided.order_id is not null or received.message_id is not null`,
 };
 
-/** How far the payment of an order has come; undefined before its request arrives. `orderId` in lower case. */
-export async function findProgress(db: Queryable, orderId: string): Promise<ProgressRow | undefined> {
-  const requestId = messageId(orderId, 'payment.requested.v1');
-  const [row] = await db.query<ProgressRow>(findProgressStatement, [orderId, requestId]);
-  return row === undefined || (row.received_at === null && row.decided_at === null) ? undefined : row;
+/** How far the payments of these orders have come; one whose request has not arrived is missing. Ids in lower case. */
+export async function findProgress(db: Queryable, orderIds: readonly string[]): Promise<ProgressRow[]> {
+  const requestIds = orderIds.map((id) => messageId(id, 'payment.requested.v1'));
+  return db.query<ProgressRow>(findProgressStatement, [[...orderIds], requestIds]);
 }

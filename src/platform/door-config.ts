@@ -171,7 +171,7 @@ export function isWildcard(host: string): boolean {
  * asks, and the line must be safe.
  * @throws CodedError `usage` that says what to set
  */
-export function refuseOpenDoor(host: string, door: DoorConfig): void {
+export function refuseOpenDoor(host: string, door: DoorConfig, name = 'GATEWAY_HOST'): void {
   if (isLoopback(host)) return;
   const missing: string[] = [];
   if (door.secret === undefined && door.jwks === undefined) {
@@ -185,7 +185,7 @@ export function refuseOpenDoor(host: string, door: DoorConfig): void {
     );
   }
   if (missing.length === 0) return;
-  const detail = `GATEWAY_HOST=${host} can be reached from other machines, and there is missing\n- ${missing.join('\n- ')}\nSet these, or let GATEWAY_HOST be 127.0.0.1.`;
+  const detail = `${name}=${host} can be reached from other machines, and there is missing\n- ${missing.join('\n- ')}\nSet these, or let ${name} be 127.0.0.1.`;
   throw new CodedError('usage', detail);
 }
 

@@ -104,7 +104,7 @@ describe('every command', function () {
   it('is here, or has tests of its own', () => {
     const here = new Set(tried.map(({ words }) => words[0]));
     // A daemon, a system and its end, and what takes a minute: up.test.ts, chaos.test.ts and others.
-    const elsewhere = ['up', 'down', 'serve', 'chaos'];
+    const elsewhere = ['up', 'down', 'serve', 'chaos', 'dashboard'];
     for (const { fullName } of commandsOf(createProgram())) {
       const name = fullName.split(' ')[1] ?? '';
       expect(here.has(name) || elsewhere.includes(name), name).to.equal(true);

@@ -621,6 +621,8 @@ describe('HTTP', () => {
         'GET /orders/{id}',
         'GET /orders/{id}/events',
         'GET /payments/{order_id}',
+        'GET /',
+        'GET /board/events',
         'GET /livez',
         'GET /readyz',
         'GET /openapi.json',

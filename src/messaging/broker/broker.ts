@@ -4,6 +4,7 @@ import { Database, plansByIndex, withSettings } from '../../platform/database.ts
 import type { Logger } from '../../platform/logging.ts';
 import { PreparedClient } from '../../platform/prepared-client.ts';
 import type { Queue } from '../messages.ts';
+import { type QueueDepth, queueDepthStatement } from '../queue-depth-store.ts';
 import { brokerConnection, queues, through } from './connection.ts';
 import { Supervision, superviseConnectionsMax } from './supervision.ts';
 
@@ -178,6 +179,12 @@ export class Broker {
     if (stats === undefined) return {};
     const { readyCount, deferredCount, activeCount, failedCount } = stats;
     return { ready: readyCount, deferred: deferredCount, active: activeCount, failed: failedCount };
+  }
+
+  /** How these queues stand, in messages; longer ones than `countedMax` jobs are estimated. Rejects while it is away. */
+  async depthsOf(names: readonly string[], countedMax: number): Promise<QueueDepth[]> {
+    const { text } = queueDepthStatement('queues_broker', names, countedMax);
+    return (await this.#boss.getDb().executeSql(text)).rows;
   }
 
   /** Lets handlers end, gives up after five seconds. May be called twice, or before start. */

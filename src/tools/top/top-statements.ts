@@ -1,5 +1,5 @@
+import { rateSeconds } from '../../messaging/queue-depth-store.ts';
 import type { Statement } from '../../platform/database.ts';
-import { rateSeconds } from '../queue-statements.ts';
 
 /**
  * The SQL of `tillbox top`, besides that of the queues. Each statement is run once a round, reads a window

@@ -1,10 +1,10 @@
 import type { StoredDepth } from '../../messaging/depth-store.ts';
+import type { QueueDepth } from '../../messaging/queue-depth-store.ts';
 import { type DatabaseName, databaseNames } from '../../platform/config.ts';
 import type { Queryable } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logging.ts';
 import type { DatabaseUrls } from '../../system/migrate.ts';
 import { CommonClock, readClock } from '../common-clock.ts';
-import type { QueueDepth } from '../queue-statements.ts';
 import { type QueueView, queueStatements, queueViews, waitingDeadLetters } from '../queues.ts';
 import { ReadOnlyDatabases } from '../read-only-databases.ts';
 import { addDecided, addPublished, addSettled, chooseDelivered, type Sample } from './sample-orders.ts';

@@ -1,8 +1,8 @@
 import type { StoredDepth } from '../../messaging/depth-store.ts';
+import type { QueueDepth } from '../../messaging/queue-depth-store.ts';
 import type { DatabaseName } from '../../platform/config.ts';
 import type { Queryable } from '../../platform/database.ts';
 import { readClock } from '../common-clock.ts';
-import type { QueueDepth } from '../queue-statements.ts';
 import { type QueueView, queueStatements, queueViews } from '../queues.ts';
 import type { ReadOnlyDatabases } from '../read-only-databases.ts';
 import { readBroker } from './read-broker.ts';

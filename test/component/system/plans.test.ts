@@ -1,8 +1,10 @@
 import { expect } from 'chai';
 import pg from 'pg';
+import { reportOrders } from '../../../src/orders/board.ts';
 import { findOrders, listOrders } from '../../../src/orders/store.ts';
 import { sweepOrders } from '../../../src/orders/sweep-orders.ts';
 import { findAccounts, listEntries } from '../../../src/payments/account-store.ts';
+import { reportPayments } from '../../../src/payments/board.ts';
 import { AccountKeyPruning } from '../../../src/payments/prune-account-keys.ts';
 import { InboxPruning } from '../../../src/payments/prune-inbox.ts';
 import { plansByIndex } from '../../../src/platform/database.ts';
@@ -22,6 +24,8 @@ const indexesOf: Record<string, readonly string[]> = {
   accounts_lock_free: ['accounts_pkey'],
   accounts_prune_keys: ['accounts_idempotency_key', 'accounts_pkey'],
   accounts_update: ['accounts_pkey'],
+  board_newest: ['orders_pkey'],
+  board_settle_times: ['orders_pkey'],
   decisions_find: ['decisions_pkey'],
   decisions_insert: [],
   entries_insert: [],
@@ -35,6 +39,7 @@ const indexesOf: Record<string, readonly string[]> = {
   orders_find: ['orders_pkey'],
   // A replay goes through the orders of its user, until the table is analysed for the first time.
   orders_find_created: ['orders_by_user', 'orders_pkey'],
+  orders_find_published: ['orders_pkey', 'outbox_pkey'],
   orders_insert: [],
   orders_list: ['orders_by_user'],
   orders_list_after: ['orders_by_user', 'orders_pkey'],
@@ -44,6 +49,7 @@ const indexesOf: Record<string, readonly string[]> = {
   orders_outbox_take: ['outbox_pkey'],
   orders_settle: ['orders_pkey', 'waiting_pkey'],
   'payments.topups_prune_keys': ['topups_pkey'],
+  payments_find_progress: ['decisions_pkey', 'inbox_pkey', 'outbox_pkey'],
   payments_outbox_insert: [],
   payments_outbox_remove: ['outbox_pkey'],
   payments_outbox_take: ['outbox_pkey'],
@@ -78,6 +84,8 @@ describe('system: plans', () => {
       const ids = await steps.create('alice', 1n);
       await steps.create('alice', 1n);
       await steps.create('nobody', 1n);
+      await reportOrders(orders, ids);
+      await reportPayments(payments, ids);
       const requests = await steps.taken('orders');
       await steps.receive(requests);
       await steps.process();

@@ -86,7 +86,7 @@ describe('messaging: instruments', () => {
   });
 
   it('never tell a negative time when clocks differ', async () => {
-    instruments.decided([-1, 2]);
+    instruments.decided(2, [-1, 2]);
     instruments.received(
       [delivery({ type: 'payment.requested.v1', ...facts(uuidV7()) }, new Date(Date.now() + 60_000))],
       {

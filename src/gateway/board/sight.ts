@@ -1,0 +1,32 @@
+import { within } from '../../platform/within.ts';
+
+/** How long a round waits for one source: whoever is slower must not hold back what the others say. */
+const patienceMs = 700;
+
+/** One source of figures: asked again and again, never twice at a time. */
+export class Sight<Value, Question = void> {
+  readonly #ask: (question: Question) => Promise<Value | undefined>;
+  #asking: Promise<void> | undefined;
+  #value: Value | undefined;
+
+  /** @param ask resolves in bounded time, with undefined when the source does not answer */
+  constructor(ask: (question: Question) => Promise<Value | undefined>) {
+    this.#ask = ask;
+  }
+
+  /** What it answered last; undefined when the last question got no answer. */
+  get value(): Value | undefined {
+    return this.#value;
+  }
+
+  /** Asks, unless an answer is still awaited; resolves when it is there, or does not come soon. Never rejects. */
+  async look(question: Question): Promise<void> {
+    this.#asking ??= this.#ask(question)
+      .catch(() => undefined)
+      .then((value) => {
+        this.#value = value;
+        this.#asking = undefined;
+      });
+    await within(patienceMs, this.#asking);
+  }
+}
