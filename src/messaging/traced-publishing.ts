@@ -1,0 +1,41 @@
+import type { Spans } from '../platform/telemetry/spans.ts';
+import type { Broker, Publication } from './broker/broker.ts';
+import { queueStep, StepSpans } from './step-spans.ts';
+import { isTraceable } from './traced-message.ts';
+
+/**
+ * Steps 2 and 5 with a span for each message that is about an order, dead letters among them: published, a message
+ * tells its receiver that span. One that knows of no trace begins its own: its order was created before there were
+ * traces, or was requested again.
+ */
+export function tracedPublishing(broker: Pick<Broker, 'publish'>, spans: Spans): Pick<Broker, 'publish'> {
+  return {
+    publish: async (publications) => {
+      const begun = [...Map.groupBy(publications, ({ queue }) => queue)].map(([queue, same]) =>
+        begin(spans, queue, same),
+      );
+      try {
+        await broker.publish(publications);
+      } catch (error) {
+        for (const { step } of begun) step.fail(error);
+        throw error;
+      }
+      for (const { step, messages } of begun)
+        step.end((index) => ({ 'tillbox.order.id': messages[index]?.subject ?? '' }));
+    },
+  };
+}
+
+function begin(spans: Spans, queue: string, publications: readonly Publication[]) {
+  const messages = publications.flatMap(({ data }) => data.messages.filter(isTraceable));
+  const step = new StepSpans(
+    spans,
+    queueStep('publish', queue),
+    messages.map(({ traceparent }) => traceparent),
+  );
+  // The messages are the relay's own, read from the outbox for this one try.
+  messages.forEach((message, index) => {
+    message.traceparent = step.traceparent(index);
+  });
+  return { step, messages };
+}
