@@ -66,7 +66,9 @@ function addCreateOrders(app: FastifyInstance, { creation, log }: CreateOrderPar
       };
     } catch (error) {
       const requestId = headers['x-request-id'] ?? '';
-      return problemAnswer(refusalOf(error as Error, { isWrite: true, requestId, log }), requestId);
+      const { traceparent } = headers;
+      const about = { isWrite: true, requestId, traceparent, log };
+      return problemAnswer(refusalOf(error as Error, about), requestId);
     }
   };
   app.post<{ Body?: Buffer }>('/orders/batch', async ({ body }, reply) => {
