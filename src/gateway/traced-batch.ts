@@ -1,5 +1,12 @@
 import type { BatchedRequest } from '../platform/http-batch.ts';
+import type { SpanForm } from '../platform/telemetry/span-record.ts';
 import { recordedContextIn, type Spans } from '../platform/telemetry/spans.ts';
+
+const form: SpanForm = {
+  name: 'POST /orders/batch',
+  kind: 'client',
+  attributes: { 'http.request.method': 'POST', 'url.template': '/orders/batch' },
+};
 
 /** Sends requests together, recorded as one span with a link to each. */
 export async function tracedBatch<Answers>(
@@ -16,15 +23,7 @@ export async function tracedBatch<Answers>(
     throw error;
   } finally {
     const contexts = requests.flatMap(({ headers }) => recordedContextIn(headers['traceparent']) ?? []);
-    spans.join(contexts, startMs, {
-      name: 'POST /orders/batch',
-      kind: 'client',
-      attributes: {
-        'http.request.method': 'POST',
-        'url.template': '/orders/batch',
-        'tillbox.batch.size': requests.length,
-      },
-      ...failure,
-    });
+    const attributes = { 'tillbox.batch.size': requests.length };
+    spans.join(contexts, startMs, form, { attributes, ...failure });
   }
 }

@@ -1,6 +1,6 @@
 import type { Spans } from '../platform/telemetry/spans.ts';
 import type { Broker, Publication } from './broker/broker.ts';
-import { queueStep, StepSpans } from './step-spans.ts';
+import { queueStep, type Step, StepSpans } from './step-spans.ts';
 import { isTraceable } from './traced-message.ts';
 
 /**
@@ -9,10 +9,16 @@ import { isTraceable } from './traced-message.ts';
  * traces, or was requested again.
  */
 export function tracedPublishing(broker: Pick<Broker, 'publish'>, spans: Spans): Pick<Broker, 'publish'> {
+  const steps = new Map<string, Step>();
+  const stepOf = (queue: string) => {
+    const step = steps.get(queue) ?? queueStep('publish', queue);
+    steps.set(queue, step);
+    return step;
+  };
   return {
     publish: async (publications) => {
       const begun = [...Map.groupBy(publications, ({ queue }) => queue)].map(([queue, same]) =>
-        begin(spans, queue, same),
+        begin(spans, stepOf(queue), same),
       );
       try {
         await broker.publish(publications);
@@ -26,11 +32,11 @@ export function tracedPublishing(broker: Pick<Broker, 'publish'>, spans: Spans):
   };
 }
 
-function begin(spans: Spans, queue: string, publications: readonly Publication[]) {
+function begin(spans: Spans, form: Step, publications: readonly Publication[]) {
   const messages = publications.flatMap(({ data }) => data.messages.filter(isTraceable));
   const step = new StepSpans(
     spans,
-    queueStep('publish', queue),
+    form,
     messages.map(({ traceparent }) => traceparent),
   );
   // The messages are the relay's own, read from the outbox for this one try.

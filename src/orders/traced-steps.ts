@@ -46,7 +46,10 @@ export function settleTraced(
   deliveries: readonly Delivery[],
   settle: (deliveries: readonly Delivery[]) => Promise<Settled>,
 ): Promise<Settled> {
-  return handleTraced({ spans, step: settleStep }, deliveries, settle, ({ settled }, orderId, isCopy) =>
-    settled.has(orderId) && !isCopy ? {} : { 'tillbox.duplicate': true },
+  return handleTraced(
+    { spans, step: settleStep },
+    deliveries,
+    settle,
+    ({ settled }, orderId, isCopy) => isCopy || !settled.has(orderId),
   );
 }

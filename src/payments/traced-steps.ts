@@ -2,6 +2,7 @@ import type { Delivery } from '../messaging/broker/broker.ts';
 import { messageId } from '../messaging/messages.ts';
 import { decideStep, type Outcome, queueStep, StepSpans } from '../messaging/step-spans.ts';
 import { handleTraced } from '../messaging/traced-deliveries.ts';
+import { isTraceable } from '../messaging/traced-message.ts';
 import type { Spans } from '../platform/telemetry/spans.ts';
 import type { Verdicts } from './decisions.ts';
 import type { InboxRequest } from './inbox-store.ts';
@@ -15,11 +16,11 @@ export function receiveTraced(
   deliveries: readonly Delivery[],
   receive: (deliveries: readonly Delivery[]) => Promise<Received>,
 ): Promise<Received> {
-  const copies = Map.groupBy(deliveries, ({ message }) => (message as { subject?: unknown } | null)?.subject);
+  const copiesOf = (orderId: string) =>
+    deliveries.filter(({ message }) => isTraceable(message) && message.subject.toLowerCase() === orderId);
   return handleTraced({ spans, step: receiveStep }, deliveries, receive, ({ counts }, orderId, isCopy) => {
     const count = counts.get(messageId(orderId, 'payment.requested.v1')) ?? 0;
-    const isFirst = !isCopy && count <= (copies.get(orderId)?.length ?? 1);
-    return isFirst ? {} : { 'tillbox.duplicate': true };
+    return isCopy || (count > 1 && count > copiesOf(orderId).length);
   });
 }
 
@@ -43,6 +44,7 @@ export class DecisionTrace {
     );
     this.#step = step;
     this.#requests = requests;
+    if (!step.recorded) return [...requests];
     return requests.map((request, index) => ({ ...request, traceparent: step.traceparent(index) }));
   }
 
@@ -53,21 +55,21 @@ export class DecisionTrace {
 
   /** It is committed. */
   end(): void {
-    const { decisions = [], results = [] } = this.#verdicts ?? {};
-    const fresh = new Map(decisions.map((decision) => [decision.orderId, decision]));
-    const answers = new Map(results.map((result) => [result.orderId, result]));
     const step = this.#step;
     this.#step = undefined;
-    step?.end((index): Outcome => {
+    if (!step?.recorded) return;
+    const { decisions = [], results = [] } = this.#verdicts ?? {};
+    const decided = new Set(decisions.map(({ orderId }) => orderId));
+    const answers = new Map(results.map((result) => [result.orderId, result]));
+    step.end((index): Outcome => {
       const { orderId } = this.#requests[index] as InboxRequest;
-      const id = { 'tillbox.order.id': orderId };
+      const outcome: Outcome = { 'tillbox.order.id': orderId };
       const answer = answers.get(orderId);
-      if (answer === undefined) return { ...id, 'tillbox.dead_letter': 'contradicts-decision' };
-      const outcome =
-        answer.type === 'payment.succeeded.v1'
-          ? { 'tillbox.payment.outcome': 'paid' }
-          : { 'tillbox.payment.outcome': 'failed', 'tillbox.payment.reason': answer.reason };
-      return fresh.has(orderId) ? { ...id, ...outcome } : { ...id, ...outcome, 'tillbox.duplicate': true };
+      if (answer === undefined) outcome['tillbox.dead_letter'] = 'contradicts-decision';
+      else outcome['tillbox.payment.outcome'] = answer.type === 'payment.succeeded.v1' ? 'paid' : 'failed';
+      if (answer?.type === 'payment.failed.v1') outcome['tillbox.payment.reason'] = answer.reason;
+      if (answer !== undefined && !decided.has(orderId)) outcome['tillbox.duplicate'] = true;
+      return outcome;
     });
   }
 

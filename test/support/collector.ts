@@ -37,7 +37,7 @@ interface OtlpSpan {
   attributes: OtlpAttribute[];
   links?: { traceId: string; spanId: string }[];
   droppedLinksCount?: number;
-  status: { code: number; message?: string };
+  status?: { code: number; message?: string };
   startTimeUnixNano: string;
   endTimeUnixNano: string;
 }
@@ -119,7 +119,7 @@ function toSpan(span: OtlpSpan, resource: { attributes: OtlpAttribute[] }): Coll
     attributes: attributesOf(span.attributes),
     links: (span.links ?? []).map(({ traceId, spanId }) => ({ traceId, spanId })),
     droppedLinks: span.droppedLinksCount ?? 0,
-    error: span.status.code === 2 ? (span.status.message ?? '') : undefined,
+    error: span.status?.code === 2 ? (span.status.message ?? '') : undefined,
     start: BigInt(span.startTimeUnixNano),
     end: BigInt(span.endTimeUnixNano),
   };

@@ -1,8 +1,8 @@
 import { createTraceState } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { RandomIdGenerator } from '@opentelemetry/sdk-trace';
 import { type SamplerName, Sampling } from '../../src/platform/telemetry/sampling.ts';
+import type { SpanRecord } from '../../src/platform/telemetry/span-record.ts';
 import { Spans } from '../../src/platform/telemetry/spans.ts';
 
 /** Spans that a test can read as soon as they have ended. */
@@ -12,10 +12,10 @@ export function recordSpans({
 }: {
   sampler?: SamplerName;
   linksMax?: number;
-} = {}): { spans: Spans; ended: ReadableSpan[] } {
-  const ended: ReadableSpan[] = [];
+} = {}): { spans: Spans; ended: SpanRecord[] } {
+  const ended: SpanRecord[] = [];
   const spans = new Spans({
-    processor: { onEnd: (span) => void ended.push(span) },
+    add: (record) => void ended.push(record),
     sampling: new Sampling({ sampler, ratio: 1 }),
     ids: new RandomIdGenerator(),
     resource: resourceFromAttributes({}),

@@ -25,12 +25,8 @@ export async function traceOfCommand(
   const span = spans.begin(traces.traceparent, spans.now());
   program.atEnd = async (failure) => {
     const isFailure = failure !== undefined && !(failure instanceof ExitWith);
-    spans.end(span, {
-      name: command.fullName,
-      kind: 'client',
-      attributes: {},
-      ...(isFailure ? { error: failure } : {}),
-    });
+    const form = { name: command.fullName, kind: 'client', attributes: {} } as const;
+    spans.end(span, form, isFailure ? { error: failure } : {});
     await stop();
   };
   return span.traceparent;

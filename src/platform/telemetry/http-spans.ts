@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { SpanForm } from './span-record.ts';
 import type { OpenSpan, Spans } from './spans.ts';
 
 declare module 'fastify' {
@@ -18,6 +19,17 @@ const untraced = new Set(['/livez', '/readyz', '/orders/batch']);
  */
 export function traceRequests(app: FastifyInstance, spans: Spans): void {
   app.decorateRequest('span');
+  const forms = new Map<string, SpanForm>();
+  const formOf = (method: string, route: string): SpanForm => {
+    const name = `${method} ${route}`;
+    const form = forms.get(name) ?? {
+      name,
+      kind: 'server',
+      attributes: { 'http.request.method': method, 'http.route': route },
+    };
+    forms.set(name, form);
+    return form;
+  };
   app.addHook('onRequest', (request, _reply, done) => {
     const route = request.routeOptions.url;
     if (route !== undefined && !untraced.has(route)) {
@@ -31,14 +43,8 @@ export function traceRequests(app: FastifyInstance, spans: Spans): void {
   app.addHook('onResponse', ({ span, method, routeOptions: { url: route = '' } }, reply, done) => {
     const { statusCode } = reply;
     if (span !== undefined) {
-      spans.end(span, {
-        name: `${method} ${route}`,
-        kind: 'server',
-        attributes: {
-          'http.request.method': method,
-          'http.route': route,
-          'http.response.status_code': statusCode,
-        },
+      spans.end(span, formOf(method, route), {
+        attributes: { 'http.response.status_code': statusCode },
         ...(statusCode >= 500 ? { error: { code: statusCode } } : {}),
       });
     }

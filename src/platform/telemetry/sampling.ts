@@ -35,11 +35,11 @@ export class Sampling {
   /**
    * Whether a span is recorded.
    * @param parentSampled whether the trace it belongs to is; undefined where it begins one
-   * @param now performance.now()
+   * @param now performance.now(); left out for this moment
    */
-  samples(traceId: string, parentSampled: boolean | undefined, now: number): boolean {
+  samples(traceId: string, parentSampled: boolean | undefined, now?: number): boolean {
     if (this.#byParent && parentSampled !== undefined) return parentSampled;
-    return this.#samplesRoot(traceId, now);
+    return this.#samplesRoot(traceId, now ?? performance.now());
   }
 }
 

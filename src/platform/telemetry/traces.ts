@@ -1,8 +1,15 @@
 import { createTraceState } from '@opentelemetry/api';
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { OTLPExporterBase } from '@opentelemetry/otlp-exporter-base';
+import {
+  convertLegacyHttpOptions,
+  createOtlpHttpExportDelegate,
+} from '@opentelemetry/otlp-exporter-base/node-http';
+import { JsonTraceSerializer, TraceExporterMetricsHelper } from '@opentelemetry/otlp-transformer';
 import type { Resource } from '@opentelemetry/resources';
-import { BatchSpanProcessor, RandomIdGenerator } from '@opentelemetry/sdk-trace';
+import { BatchSpanProcessor, RandomIdGenerator, type ReadableSpan } from '@opentelemetry/sdk-trace';
+import { OtlpJsonWriter } from './otlp-json.ts';
 import { Sampling } from './sampling.ts';
+import type { SpanRecord } from './span-record.ts';
 import { Spans } from './spans.ts';
 import type { TracesConfig } from './traces-config.ts';
 
@@ -20,14 +27,15 @@ export async function openTraces(
   { failed, sendMsMax }: { failed: (error: unknown) => void; sendMsMax?: number },
 ): Promise<{ spans: Spans; stop(): Promise<void> }> {
   const processor = new BatchSpanProcessor({
-    exporter: new OTLPTraceExporter(sendMsMax === undefined ? {} : { timeoutMillis: sendMsMax }),
+    exporter: collectorExporter(resource, sendMsMax),
     maxQueueSize: traces.queueMax,
     maxExportBatchSize: traces.batchMax,
     scheduledDelayMillis: traces.delayMs,
     exportTimeoutMillis: 10_000,
   });
   const spans = new Spans({
-    processor,
+    // A span that begins a trace has no parent, which a getter can only say as undefined.
+    add: (record) => processor.onEnd(record as ReadableSpan),
     sampling: new Sampling(traces),
     ids: new RandomIdGenerator(),
     resource,
@@ -45,4 +53,24 @@ export async function openTraces(
       clearTimeout(timer);
     },
   };
+}
+
+/** OpenTelemetry's exporter of spans over HTTP, as it is put together there, but for who writes the JSON. */
+function collectorExporter(resource: Resource, sendMsMax: number | undefined) {
+  const writer = new OtlpJsonWriter(resource);
+  const options = convertLegacyHttpOptions(
+    sendMsMax === undefined ? {} : { timeoutMillis: sendMsMax },
+    'TRACES',
+    'v1/traces',
+    { 'Content-Type': 'application/json' },
+  );
+  const serializer = {
+    ...JsonTraceSerializer,
+    // There are no others: `Spans` makes them all.
+    serializeRequest: (spans: ReadableSpan[]) => writer.write(spans as SpanRecord[]),
+  };
+  const kind = 'otlp_http_span_exporter';
+  return new OTLPExporterBase(
+    createOtlpHttpExportDelegate(options, serializer, kind, TraceExporterMetricsHelper, undefined),
+  );
 }

@@ -116,14 +116,18 @@ describe('messaging: traced deliveries', () => {
     const given = [delivery(good), delivery('garbage'), delivery(refused), delivery(good)];
     const letter = { reason: 'unknown-order', detail: '', queue: 'payment-results', jobId: 'job' } as const;
     let handled: unknown[] = [];
+    const asked: unknown[] = [];
     await handleTraced(
       { spans, step },
       given,
       async (deliveries) => {
         handled = deliveries.map(({ message }) => message);
-        return { deadLetters: [{ ...letter, message: refused }] };
+        return { duplicates: 1, deadLetters: [{ ...letter, message: refused }] };
       },
-      (_result, orderId, isCopy) => ({ orderId, isCopy }),
+      (_result, orderId, isCopy) => {
+        asked.push([orderId, isCopy]);
+        return isCopy;
+      },
     );
     const orders = ended.slice(0, 3);
     expect(handled[1]).to.equal('garbage');
@@ -132,15 +136,19 @@ describe('messaging: traced deliveries', () => {
       traceparent: `00-${traceIdOf('1')}-${orders[0]?.spanContext().spanId}-01`,
     });
     expect(good.traceparent).to.equal(traceparentOf('1'));
-    const outcomes = orders.map(({ attributes: { orderId, isCopy, ...rest } }) => [
-      orderId,
-      isCopy,
-      rest['tillbox.dead_letter'],
+    const outcomes = orders.map(({ attributes }) => [
+      attributes['tillbox.order.id'],
+      attributes['tillbox.dead_letter'],
+      attributes['tillbox.duplicate'],
+    ]);
+    expect(asked).to.deep.equal([
+      [good.subject, false],
+      [good.subject, true],
     ]);
     expect(outcomes).to.deep.equal([
-      [good.subject, false, undefined],
-      [undefined, undefined, 'unknown-order'],
-      [good.subject, true, undefined],
+      [good.subject, undefined, undefined],
+      [refused.subject, 'unknown-order', undefined],
+      [good.subject, undefined, true],
     ]);
     expect(ended[3]?.name).to.equal('settle payment-results batch');
   });
