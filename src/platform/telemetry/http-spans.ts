@@ -5,7 +5,7 @@ import type { OpenSpan, Spans } from './spans.ts';
 declare module 'fastify' {
   interface FastifyRequest {
     /** What this request is recorded as, where that is wanted. */
-    span: OpenSpan | undefined;
+    span: { open: OpenSpan; form: SpanForm } | undefined;
   }
 }
 
@@ -18,35 +18,31 @@ const untraced = new Set(['/livez', '/readyz', '/orders/batch']);
  * Routes are templates, and paths are left out: ids of users stand in them. Call it before the routes are added.
  */
 export function traceRequests(app: FastifyInstance, spans: Spans): void {
-  app.decorateRequest('span');
   const forms = new Map<string, SpanForm>();
   const formOf = (method: string, route: string): SpanForm => {
     const name = `${method} ${route}`;
-    const form = forms.get(name) ?? {
-      name,
-      kind: 'server',
-      attributes: { 'http.request.method': method, 'http.route': route },
-    };
+    const attributes = { 'http.request.method': method, 'http.route': route };
+    const form = forms.get(name) ?? { name, kind: 'server', attributes };
     forms.set(name, form);
     return form;
   };
+  app.decorateRequest('span');
   app.addHook('onRequest', (request, _reply, done) => {
-    const route = request.routeOptions.url;
+    const { method, url: route } = request.routeOptions;
     if (route !== undefined && !untraced.has(route)) {
       const { headers } = request.raw;
       const { traceparent, tracestate } = headers as Record<string, string | undefined>;
-      request.span = spans.begin(traceparent, spans.now(), tracestate);
-      headers['traceparent'] = request.span.traceparent;
+      const open = spans.begin(traceparent, spans.now(), tracestate);
+      headers['traceparent'] = open.traceparent;
+      if (open.context !== undefined) request.span = { open, form: formOf(request.method, route) };
     }
     done();
   });
-  app.addHook('onResponse', ({ span, method, routeOptions: { url: route = '' } }, reply, done) => {
-    const { statusCode } = reply;
+  app.addHook('onResponse', ({ span }, { statusCode }, done) => {
     if (span !== undefined) {
-      spans.end(span, formOf(method, route), {
-        attributes: { 'http.response.status_code': statusCode },
-        ...(statusCode >= 500 ? { error: { code: statusCode } } : {}),
-      });
+      const attributes = { 'http.response.status_code': statusCode };
+      const failure = statusCode >= 500 ? { error: { code: statusCode } } : {};
+      spans.end(span.open, span.form, { attributes, ...failure });
     }
     done();
   });

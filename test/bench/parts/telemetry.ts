@@ -6,15 +6,15 @@ import { cpuMicros, cpuSince } from '../process-usage.ts';
 import { seedAccounts } from '../seed.ts';
 import { percentile } from '../statistics.ts';
 import { SystemUnderTest } from '../system-under-test.ts';
-import { driveAndSettle, type LoadSettings, settledPerSecond, warmUp } from './under-load.ts';
+import { driveAndSettle, type LoadSettings } from './under-load.ts';
 
 /** What an order costs with the telemetry of each kind, against none. */
 
 /** The daemons: what telemetry adds is theirs. */
 const daemons = ['gateway', 'orders', 'payments'];
 
-/** Environments of systems that differ in nothing else, the first without telemetry. */
-const variantsOf = (collector: string): Record<string, Record<string, string>> => {
+/** Environments of the systems that are compared with one that has no telemetry. The first tells what chance does. */
+function variantsOf(collector: string): Record<string, Record<string, string>> {
   const traced = { OTEL_EXPORTER_OTLP_ENDPOINT: collector, OTEL_METRICS_EXPORTER: 'none' };
   const sampled = (ratio: string) => ({
     ...traced,
@@ -22,23 +22,20 @@ const variantsOf = (collector: string): Record<string, Record<string, string>> =
     OTEL_TRACES_SAMPLER_ARG: ratio,
   });
   return {
-    off: {},
+    'off too': {},
     metrics: { TILLBOX_METRICS_PORT: '0' },
     'traces, default': traced,
     'traces, one in ten': sampled('0.1'),
     'traces, all': sampled('1'),
   };
-};
-
-interface Round {
-  /** µs an order, by process. */
-  micros: Map<string, number>;
-  perSecond: number;
 }
 
+/** CPU time of an order in µs, by daemon. */
+type Costs = ReadonlyMap<string, number>;
+
 /**
- * The same load on systems that run side by side, one after the other and in another order each round, so that what
- * the machine's neighbours do meets all of them. Figures are ratios within a round: the median of all rounds counts.
+ * Each kind beside a system without telemetry, both under the same load at the same time: whatever else goes on on the
+ * machine meets both, while two loads one after the other would differ by that alone. Ratios within a round count.
  */
 export async function measureTelemetry(
   server: BenchServer,
@@ -47,65 +44,64 @@ export async function measureTelemetry(
   tell: (text: string) => void,
 ): Promise<Figure[]> {
   const collector = await startSink();
-  const variants = Object.entries(variantsOf(urlOf(collector)));
-  const systems: { name: string; system: SystemUnderTest; measured: Round[] }[] = [];
+  const figures: Figure[] = [];
   try {
-    for (const [name, environment] of variants) {
-      const system = await SystemUnderTest.start(server, environment);
-      systems.push({ name, system, measured: [] });
-      await seedAccounts(system.admin, settings.users);
-      await warmUp(system, settings);
+    for (const [name, environment] of Object.entries(variantsOf(urlOf(collector)))) {
+      tell(`telemetry: ${name}`);
+      figures.push(...(await comparePair(server, { name, environment }, rounds, settings)));
     }
-    for (let round = 0; round < rounds; round += 1) {
-      tell(`telemetry: round ${round + 1} of ${rounds}`);
-      const from = round % systems.length;
-      for (const one of [...systems.slice(from), ...systems.slice(0, from)]) {
-        one.measured.push(await measureRound(one.system, settings));
-      }
-    }
-    const off = systems[0]?.measured ?? [];
-    return systems.flatMap(({ name, measured }) => figuresOf(name, measured, off));
   } finally {
-    for (const { system } of systems) await system.stop();
     collector.close();
+  }
+  return figures;
+}
+
+async function comparePair(
+  server: BenchServer,
+  { name, environment }: { name: string; environment: Record<string, string> },
+  rounds: number,
+  settings: LoadSettings,
+): Promise<Figure[]> {
+  const pair: SystemUnderTest[] = [];
+  try {
+    for (const variables of [{}, environment]) {
+      const system = await SystemUnderTest.start(server, variables);
+      pair.push(system);
+      await seedAccounts(system.admin, settings.users);
+    }
+    // The first one is for getting warm.
+    const measured: Costs[][] = [];
+    for (let round = 0; round <= rounds; round += 1) {
+      measured.push(await Promise.all(pair.map((system) => costsOf(system, settings))));
+    }
+    return figuresOf(name, measured.slice(1));
+  } finally {
+    for (const system of pair) await system.stop();
   }
 }
 
-async function measureRound(
-  system: SystemUnderTest,
-  { clients, users, seconds }: LoadSettings,
-): Promise<Round> {
-  const before = cpuMicros(system.processes);
+async function costsOf(system: SystemUnderTest, { clients, users, seconds }: LoadSettings): Promise<Costs> {
+  const watched = system.processes.filter(({ name }) => daemons.includes(name));
+  const before = cpuMicros(watched);
   const outcome = await driveAndSettle(system, { pace: { clients }, until: { seconds } }, { users });
-  const { orders } = outcome.times;
-  const micros = [...cpuSince(before, system.processes)].map(
-    ([name, spent]) => [name, spent / orders] as const,
-  );
-  return { micros: new Map(micros), perSecond: settledPerSecond(outcome) };
+  const spent = cpuSince(before, watched);
+  return new Map([...spent].map(([name, micros]) => [name, micros / outcome.times.orders]));
 }
 
-function figuresOf(name: string, measured: readonly Round[], off: readonly Round[]): Figure[] {
-  const ofDaemons = ({ micros }: Round) =>
-    daemons.reduce((sum, daemon) => sum + (micros.get(daemon) ?? 0), 0);
-  const ofAll = ({ micros }: Round) => [...micros.values()].reduce((sum, spent) => sum + spent, 0);
-  const ratio = (of: (round: Round) => number) =>
-    percentile(
-      measured.map((round, index) => of(round) / of(off[index] ?? round)),
-      0.5,
-    );
-  const median = (of: (round: Round) => number) => percentile(measured.map(of), 0.5);
+function figuresOf(name: string, measured: readonly Costs[][]): Figure[] {
+  const sum = (costs: Costs = new Map()) => [...costs.values()].reduce((all, micros) => all + micros, 0);
+  const median = (of: (round: Costs[]) => number) => percentile(measured.map(of), 0.5);
+  const ratio = median(([off, on]) => sum(on) / sum(off));
+  const part = (daemon: string): Figure => ({
+    name: `${name}: to off, ${daemon}`,
+    value: median(([off, on]) => (on?.get(daemon) ?? Number.NaN) / (off?.get(daemon) ?? Number.NaN)),
+    unit: 'x',
+  });
   return [
-    { name: `${name}: CPU an order, daemons`, value: median(ofDaemons), unit: 'µs', headline: true },
-    { name: `${name}: to off`, value: ratio(ofDaemons), unit: 'x', headline: true },
-    { name: `${name}: CPU an order, Postgres too, to off`, value: ratio(ofAll), unit: 'x', headline: true },
-    { name: `${name}: orders settled, to off`, value: ratio(({ perSecond }) => perSecond), unit: 'x' },
-    ...daemons.map(
-      (daemon): Figure => ({
-        name: `${name}: CPU an order, ${daemon}`,
-        value: median(({ micros }) => micros.get(daemon) ?? Number.NaN),
-        unit: 'µs',
-      }),
-    ),
+    { name: `${name}: CPU an order, daemons`, value: median(([, on]) => sum(on)), unit: 'µs' },
+    { name: `${name}: CPU an order without`, value: median(([off]) => sum(off)), unit: 'µs' },
+    { name: `${name}: to off`, value: ratio, unit: 'x', headline: true },
+    ...daemons.map(part),
   ];
 }
 
