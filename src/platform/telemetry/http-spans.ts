@@ -28,7 +28,7 @@ export function traceRequests(app: FastifyInstance, spans: Spans): void {
   };
   app.decorateRequest('span');
   app.addHook('onRequest', (request, _reply, done) => {
-    const { method, url: route } = request.routeOptions;
+    const route = request.routeOptions.url;
     if (route !== undefined && !untraced.has(route)) {
       const { headers } = request.raw;
       const { traceparent, tracestate } = headers as Record<string, string | undefined>;
