@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { v7 as uuidV7 } from 'uuid';
-import type { Publication } from '../../../src/messaging/broker.ts';
+import type { Publication } from '../../../src/messaging/broker/broker.ts';
 import { toCloudEvent } from '../../../src/messaging/messages.ts';
 import { decideStep, queueStep, StepSpans } from '../../../src/messaging/step-spans.ts';
 import { handleTraced } from '../../../src/messaging/traced-deliveries.ts';
