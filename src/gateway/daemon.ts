@@ -110,7 +110,7 @@ export class Gateway implements Daemon {
       secure: tls !== undefined || door.trustedProxies.length > 0,
     });
     // Behind the door: what it turns away fills no collector.
-    if (spans !== undefined) traceRequests(this.#app, spans);
+    if (spans !== undefined) traceRequests(this.#app, spans, true);
     for (const route of routes) this.#addRoute(route);
     this.#board = new Board({ upstreams: this.#upstreams });
     addBoardRoutes(this.#app, this.#board, boardPage({ identityRequired: this.#door.tokenRequired }));

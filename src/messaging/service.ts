@@ -98,7 +98,7 @@ export class Service implements Daemon {
     this.#app = createHttpServer({ log, bodies: 'json' });
     openForGateway(this.#app, settings.gatewaySecret);
     if (meter !== undefined) measureRequests(this.#app, meter);
-    if (spans !== undefined) traceRequests(this.#app, spans);
+    if (spans !== undefined) traceRequests(this.#app, spans, false);
     this.#broker = new Broker({ url: brokerUrl, name, onTrouble, log });
     const database = new Database({
       url: databaseUrl,

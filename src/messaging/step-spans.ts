@@ -50,17 +50,17 @@ export class StepSpans {
   /** Whether any of them is. */
   readonly recorded: boolean;
 
-  /** Begins them, each within what the header of its order tells; a trace of its own where there is none. */
+  /** Begins them, each within what the header of its order tells; none where there is no header. */
   constructor(spans: Spans, step: Step, traceparents: readonly (string | undefined)[]) {
     this.#spans = spans;
     this.#step = step;
     this.#startMs = spans.now();
-    this.#open = traceparents.map((traceparent) => spans.begin(traceparent, this.#startMs));
+    this.#open = traceparents.map((traceparent) => spans.goOn(traceparent, this.#startMs));
     this.recorded = this.#open.some(({ context }) => context !== undefined);
   }
 
-  /** The header that goes on with an order, by its place in the batch. */
-  traceparent(index: number): string {
+  /** The header that goes on with an order, by its place in the batch; undefined for one that has no trace. */
+  traceparent(index: number): string | undefined {
     return (this.#open[index] as OpenSpan).traceparent;
   }
 

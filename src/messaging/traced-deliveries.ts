@@ -11,7 +11,7 @@ interface Handled {
 }
 
 /**
- * Handles deliveries (steps 3 and 6) with a span for each message that is about an order. The messages that `handle`
+ * Handles deliveries (steps 3 and 6) with a span for each message that has a trace. The messages that `handle`
  * gets tell that span, so that what is stored or refused of them goes on from it.
  * @param isKnown whether a message changed nothing, asked where some did not; `isCopy` when its order came before in
  *   these deliveries
@@ -59,7 +59,7 @@ export async function handleTraced<Result extends Handled>(
   return result;
 }
 
-/** The deliveries with the messages told their new spans; those that are about no order stay as they are. */
+/** The deliveries with the messages told their new spans; those that have none stay as they are. */
 function withTraceparents(
   deliveries: readonly Delivery[],
   about: readonly Delivery[],
@@ -68,8 +68,9 @@ function withTraceparents(
   let index = 0;
   return deliveries.map((delivery) => {
     if (delivery !== about[index]) return delivery;
-    const traceparent = begun.traceparent(index);
+    const message = delivery.message as TraceableMessage;
+    const traceparent = begun.traceparent(index) ?? message.traceparent;
     index += 1;
-    return { ...delivery, message: { ...(delivery.message as object), traceparent } };
+    return { ...delivery, message: { ...message, traceparent } };
   });
 }

@@ -4,9 +4,8 @@ import { queueStep, type Step, StepSpans } from './step-spans.ts';
 import { isTraceable } from './traced-message.ts';
 
 /**
- * Steps 2 and 5 with a span for each message that is about an order, dead letters among them: published, a message
- * tells its receiver that span. One that knows of no trace begins its own: its order was created before there were
- * traces, or was requested again.
+ * Steps 2 and 5 with a span for each message that has a trace, dead letters among them: published, a message tells its
+ * receiver that span.
  */
 export function tracedPublishing(broker: Pick<Broker, 'publish'>, spans: Spans): Pick<Broker, 'publish'> {
   const steps = new Map<string, Step>();
@@ -41,7 +40,7 @@ function begin(spans: Spans, form: Step, publications: readonly Publication[]) {
   );
   // The messages are the relay's own, read from the outbox for this one try.
   messages.forEach((message, index) => {
-    message.traceparent = step.traceparent(index);
+    message.traceparent = step.traceparent(index) ?? message.traceparent;
   });
   return { step, messages };
 }

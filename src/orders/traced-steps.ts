@@ -10,7 +10,7 @@ import type { Settled } from './settle-orders.ts';
 /** What writes a batch of new orders, a result for each, in order. */
 type Create = (requests: readonly OrderRequest[]) => Promise<(Created | CodedError)[]>;
 
-/** Step 1 with a span for each order, which its payment request goes on from. */
+/** Step 1 with a span for each order that has a trace, which its payment request goes on from. */
 export function tracedCreation(spans: Spans, create: Create): Create {
   return async (requests) => {
     const step = new StepSpans(
@@ -20,9 +20,11 @@ export function tracedCreation(spans: Spans, create: Create): Create {
     );
     let results: (Created | CodedError)[];
     try {
-      results = await create(
-        requests.map((request, index) => ({ ...request, traceparent: step.traceparent(index) })),
-      );
+      const passed = (request: OrderRequest, index: number) => ({
+        ...request,
+        traceparent: step.traceparent(index),
+      });
+      results = await create(step.recorded ? requests.map(passed) : requests);
     } catch (error) {
       step.fail(error);
       throw error;

@@ -16,8 +16,9 @@ const untraced = new Set(['/livez', '/readyz', '/orders/batch']);
  * Records requests as OpenTelemetry's conventions name it, each within the trace that its headers tell. From here on
  * the request's own header `traceparent` is that span: whoever passes it on, or does what it asks, goes on from it.
  * Routes are templates, and paths are left out: ids of users stand in them. Call it before the routes are added.
+ * @param begins whether a request that has no trace may begin one
  */
-export function traceRequests(app: FastifyInstance, spans: Spans): void {
+export function traceRequests(app: FastifyInstance, spans: Spans, begins: boolean): void {
   const forms = new Map<string, SpanForm>();
   const formOf = (method: string, route: string): SpanForm => {
     const name = `${method} ${route}`;
@@ -32,8 +33,11 @@ export function traceRequests(app: FastifyInstance, spans: Spans): void {
     if (route !== undefined && !untraced.has(route)) {
       const { headers } = request.raw;
       const { traceparent, tracestate } = headers as Record<string, string | undefined>;
-      const open = spans.begin(traceparent, spans.now(), tracestate);
-      headers['traceparent'] = open.traceparent;
+      const startMs = spans.now();
+      const open = begins
+        ? spans.begin(traceparent, startMs, tracestate)
+        : spans.goOn(traceparent, startMs, tracestate);
+      if (open.traceparent !== undefined) headers['traceparent'] = open.traceparent;
       if (open.context !== undefined) request.span = { open, form: formOf(request.method, route) };
     }
     done();

@@ -1,6 +1,5 @@
 import type { Meter } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
-import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { createHttpServer, listen } from '../http-server.ts';
 import type { Logger } from '../logging.ts';
 import { observeProcess } from './process-metrics.ts';
@@ -19,7 +18,7 @@ export interface MetricsConfig {
 /** A collector that hangs must not keep a daemon from its end. */
 const stopMsMax = 2_000;
 
-/** Measures, for the endpoint, the collector or both. Loads the SDK: import it when metrics are wanted. */
+/** Measures, for the endpoint, the collector or both. Loads the SDK. */
 export async function openMetrics(
   metrics: MetricsConfig,
   resource: Resource,
@@ -31,6 +30,7 @@ export async function openMetrics(
     ...(endpoint === undefined ? [] : [endpoint.reader]),
     ...(metrics.otlp ? [await collectorReader(metrics.exportMs)] : []),
   ];
+  const { MeterProvider } = await import('@opentelemetry/sdk-metrics');
   const provider = new MeterProvider({ readers, resource });
   const meter = provider.getMeter('tillbox');
   const unobserve = observeProcess(meter);

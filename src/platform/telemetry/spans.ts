@@ -3,12 +3,12 @@ import type { Resource } from '@opentelemetry/resources';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { Sampling } from './sampling.ts';
 import { type SpanForm, SpanRecord } from './span-record.ts';
-import { formatTraceparent, parseTraceparent } from './trace-context.ts';
+import { formatTraceparent, parseTraceparent, type TraceContext } from './trace-context.ts';
 
 /** A span that has begun. */
 export interface OpenSpan {
-  /** What is told to whoever goes on: the header `traceparent`. */
-  readonly traceparent: string;
+  /** What is told to whoever goes on: the header `traceparent`; undefined when there is no trace. */
+  readonly traceparent: string | undefined;
   /** What it is recorded under; undefined when it is not. */
   readonly context: SpanContext | undefined;
   /** The span it is a child of; undefined when it begins a trace. */
@@ -31,6 +31,12 @@ export interface SpanEnd {
 const clockMsMax = 50;
 const sampledFlag = 1;
 const none = Object.freeze({});
+const untraced: OpenSpan = Object.freeze({
+  traceparent: undefined,
+  context: undefined,
+  parentSpanId: undefined,
+  startMs: 0,
+});
 
 /**
  * Begins and ends the spans of one daemon. It makes OpenTelemetry's records itself, and leaves to the SDK what comes
@@ -76,21 +82,40 @@ export class Spans {
   }
 
   /**
-   * Begins a span within what the header tells, or a trace of its own where there is none or it is malformed. One that
-   * is not recorded goes on under the header that came.
+   * Begins a span within what the header tells, or a trace where there is none or it is malformed. A trace that is not
+   * to be recorded is not even begun: nobody need carry it on.
    * @param tracestate what other systems have written about the trace
    */
   begin(header: string | undefined, startMs: number, tracestate?: string): OpenSpan {
     const from = parseTraceparent(header);
-    const traceId = from?.traceId ?? this.#ids.generateTraceId();
-    const sampled = this.#sampling.samples(traceId, from?.sampled);
-    if (!sampled && from?.sampled === false) return unrecorded(header as string, startMs);
+    if (from !== undefined) return this.#child(header as string, from, startMs, tracestate);
+    const traceId = this.#ids.generateTraceId();
+    if (!this.#sampling.samples(traceId, undefined)) return untraced;
+    return this.#open(traceId, undefined, startMs);
+  }
+
+  /** Begins a span within what the header tells; where there is none, there is no trace. */
+  goOn(header: string | undefined, startMs: number, tracestate?: string): OpenSpan {
+    if (header === undefined) return untraced;
+    const from = parseTraceparent(header);
+    return from === undefined ? untraced : this.#child(header, from, startMs, tracestate);
+  }
+
+  /** One that is not recorded goes on under the header that came. */
+  #child(header: string, from: TraceContext, startMs: number, tracestate?: string): OpenSpan {
+    const { traceId, spanId, sampled: parentSampled } = from;
+    const sampled = this.#sampling.samples(traceId, parentSampled);
+    if (sampled) return this.#open(traceId, spanId, startMs, tracestate);
+    const traceparent = parentSampled ? formatTraceparent({ ...from, sampled }) : header;
+    return { ...untraced, traceparent };
+  }
+
+  #open(traceId: string, parentSpanId: string | undefined, startMs: number, tracestate?: string): OpenSpan {
     const spanId = this.#ids.generateSpanId();
-    const traceparent = formatTraceparent({ traceId, spanId, sampled });
-    if (!sampled) return unrecorded(traceparent, startMs);
     const context: SpanContext = { traceId, spanId, traceFlags: sampledFlag };
-    if (from && tracestate) context.traceState = this.#stateIn(tracestate);
-    return { traceparent, context, parentSpanId: from?.spanId, startMs };
+    if (tracestate) context.traceState = this.#stateIn(tracestate);
+    const traceparent = formatTraceparent({ traceId, spanId, sampled: true });
+    return { traceparent, context, parentSpanId, startMs };
   }
 
   /** Ends a span. Nothing happens when it is not recorded. */
@@ -118,10 +143,6 @@ export class Spans {
   ): SpanRecord {
     return new SpanRecord({ ...begun, endMs, attributes, error, resource: this.#resource });
   }
-}
-
-function unrecorded(traceparent: string, startMs: number): OpenSpan {
-  return { traceparent, context: undefined, parentSpanId: undefined, startMs };
 }
 
 /** What a header tells, as a link has it; undefined where it is not recorded. */

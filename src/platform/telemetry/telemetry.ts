@@ -1,8 +1,9 @@
 import type { Meter } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { Logger } from '../logging.ts';
-import type { MetricsConfig } from './metrics.ts';
+import { type MetricsConfig, openMetrics } from './metrics.ts';
 import type { Spans } from './spans.ts';
+import { openTraces } from './traces.ts';
 import type { TracesConfig } from './traces-config.ts';
 
 /** What of one daemon can be seen from outside, while it lives. */
@@ -33,10 +34,9 @@ export async function openTelemetry(options: {
   if (!wantsMetrics && !traces.otlp) return undefined;
   const resource = await resourceOf(`tillbox-${service}`, instance);
   await tellTroubles(log);
-  const measured = wantsMetrics
-    ? await (await import('./metrics.ts')).openMetrics(metrics, resource, log)
-    : undefined;
-  const traced = traces.otlp ? await openTraced(traces, resource, log) : undefined;
+  const measured = wantsMetrics ? await openMetrics(metrics, resource, log) : undefined;
+  const failed = (error: unknown) => log.warn({ err: error }, 'the last spans were not sent');
+  const traced = traces.otlp ? await openTraces(traces, resource, { failed }) : undefined;
   let stopped: Promise<unknown> | undefined;
   return {
     meter: measured?.meter,
@@ -47,12 +47,6 @@ export async function openTelemetry(options: {
       await stopped;
     },
   };
-}
-
-async function openTraced(traces: TracesConfig, resource: Resource, log: Logger) {
-  const { openTraces } = await import('./traces.ts');
-  const failed = (error: unknown) => log.warn({ err: error }, 'the last spans were not sent');
-  return openTraces(traces, resource, { failed });
 }
 
 /** Who it is that tells, unless OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say otherwise. */

@@ -1,12 +1,5 @@
-import { createTraceState } from '@opentelemetry/api';
-import { OTLPExporterBase } from '@opentelemetry/otlp-exporter-base';
-import {
-  convertLegacyHttpOptions,
-  createOtlpHttpExportDelegate,
-} from '@opentelemetry/otlp-exporter-base/node-http';
-import { JsonTraceSerializer, TraceExporterMetricsHelper } from '@opentelemetry/otlp-transformer';
 import type { Resource } from '@opentelemetry/resources';
-import { BatchSpanProcessor, RandomIdGenerator, type ReadableSpan } from '@opentelemetry/sdk-trace';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { OtlpJsonWriter } from './otlp-json.ts';
 import { Sampling } from './sampling.ts';
 import type { SpanRecord } from './span-record.ts';
@@ -17,7 +10,7 @@ import type { TracesConfig } from './traces-config.ts';
 const stopMsMax = 2_000;
 
 /**
- * Records spans, for the collector. Loads the SDK: import it when traces are wanted.
+ * Records spans, for the collector. Loads the SDK.
  * @param options.failed told when the last ones could not be sent
  * @param options.sendMsMax longest time to send some; as OTEL_EXPORTER_OTLP_TIMEOUT says (10 s) when left out
  */
@@ -26,8 +19,12 @@ export async function openTraces(
   resource: Resource,
   { failed, sendMsMax }: { failed: (error: unknown) => void; sendMsMax?: number },
 ): Promise<{ spans: Spans; stop(): Promise<void> }> {
+  const [{ createTraceState }, { BatchSpanProcessor, RandomIdGenerator }] = await Promise.all([
+    import('@opentelemetry/api'),
+    import('@opentelemetry/sdk-trace'),
+  ]);
   const processor = new BatchSpanProcessor({
-    exporter: collectorExporter(resource, sendMsMax),
+    exporter: await collectorExporter(resource, sendMsMax),
     maxQueueSize: traces.queueMax,
     maxExportBatchSize: traces.batchMax,
     scheduledDelayMillis: traces.delayMs,
@@ -56,21 +53,32 @@ export async function openTraces(
 }
 
 /** OpenTelemetry's exporter of spans over HTTP, as it is put together there, but for who writes the JSON. */
-function collectorExporter(resource: Resource, sendMsMax: number | undefined) {
+async function collectorExporter(resource: Resource, sendMsMax: number | undefined) {
+  const [base, http, transformer] = await Promise.all([
+    import('@opentelemetry/otlp-exporter-base'),
+    import('@opentelemetry/otlp-exporter-base/node-http'),
+    import('@opentelemetry/otlp-transformer'),
+  ]);
   const writer = new OtlpJsonWriter(resource);
-  const options = convertLegacyHttpOptions(
+  const options = http.convertLegacyHttpOptions(
     sendMsMax === undefined ? {} : { timeoutMillis: sendMsMax },
     'TRACES',
     'v1/traces',
     { 'Content-Type': 'application/json' },
   );
   const serializer = {
-    ...JsonTraceSerializer,
+    ...transformer.JsonTraceSerializer,
     // There are no others: `Spans` makes them all.
     serializeRequest: (spans: ReadableSpan[]) => writer.write(spans as SpanRecord[]),
   };
   const kind = 'otlp_http_span_exporter';
-  return new OTLPExporterBase(
-    createOtlpHttpExportDelegate(options, serializer, kind, TraceExporterMetricsHelper, undefined),
+  return new base.OTLPExporterBase(
+    http.createOtlpHttpExportDelegate(
+      options,
+      serializer,
+      kind,
+      transformer.TraceExporterMetricsHelper,
+      undefined,
+    ),
   );
 }

@@ -26,11 +26,15 @@ describe('spans', () => {
     expect(record?.duration).to.deep.equal([1, 1_250_000]);
   });
 
-  it('begin a trace of their own where there is no header, or a malformed one', () => {
+  it('begin a trace where there is no header, or a malformed one, unless they are only to go on', () => {
     const { spans, ended } = recordSpans();
     for (const wrong of [undefined, 'garbage']) spans.end(spans.begin(wrong, 0), form, ending);
     expect(ended.map(({ parentSpanContext }) => parentSpanContext)).to.deep.equal([undefined, undefined]);
     expect(new Set(ended.map((record) => record.spanContext().traceId)).size).to.equal(2);
+    for (const wrong of [undefined, 'garbage']) {
+      expect(spans.goOn(wrong, 0)).to.include({ traceparent: undefined, context: undefined });
+    }
+    expect(spans.goOn(header, 0).context?.traceId).to.equal(traceId);
   });
 
   it('are none where the trace is not recorded, and the header goes on as it came', () => {
@@ -42,7 +46,7 @@ describe('spans', () => {
     const off = recordSpans({ sampler: 'always_off' });
     const told = off.spans.begin(undefined, 0);
     off.spans.end(told, form, ending);
-    expect(told.traceparent).to.match(/-00$/);
+    expect(told.traceparent).to.equal(undefined);
     expect(off.spans.begin(header, 0).traceparent).to.match(new RegExp(`^00-${traceId}-.*-00$`));
     expect([...ended, ...off.ended]).to.deep.equal([]);
   });
