@@ -51,6 +51,8 @@ export class TillboxCommand extends Command {
   examples: readonly string[] = [];
   exitCodes: readonly ExitCode[] = [];
   explanation = '';
+  /** Of the whole program: called when its command has ended, with what it failed of. */
+  atEnd: ((failure: unknown) => Promise<void>) | undefined;
   /** Values of options that a shell offers, by the option's long name; others may be right too. */
   readonly suggestions = new Map<string, readonly string[]>();
 

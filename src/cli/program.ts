@@ -111,11 +111,14 @@ export function createProgram(): TillboxCommand {
 export async function runProgram(argv: readonly string[]): Promise<void> {
   ignoreClosedPipe(process.stdout);
   ignoreClosedPipe(process.stderr);
+  let program: TillboxCommand | undefined;
+  let failure: unknown;
   try {
-    const program = createProgram();
+    program = createProgram();
     if (isCommandMissing(program, argv)) await withoutCommand(program);
     else await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
+    failure = error;
     // Help and the version are printed by now; help instead of a command is a usage error.
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
@@ -127,6 +130,8 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
       debug: /^(debug|trace)$/.test(process.env['TILLBOX_LOG_LEVEL'] ?? ''),
       stderr: process.stderr,
     });
+  } finally {
+    await program?.atEnd?.(failure);
   }
 }
 
@@ -144,7 +149,21 @@ async function withoutCommand(program: TillboxCommand): Promise<void> {
     return;
   }
   const { runSession } = await import('./session/run-session.ts');
-  await runSession(program, (words) => createProgram().parseAsync(words, { from: 'user' }));
+  await runSession(program, runAnother);
+}
+
+/** Runs a command in the midst of a session. */
+async function runAnother(words: readonly string[]): Promise<void> {
+  const program = createProgram();
+  let failure: unknown;
+  try {
+    await program.parseAsync(words, { from: 'user' });
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    await program.atEnd?.(failure);
+  }
 }
 
 function readVersion(): string {

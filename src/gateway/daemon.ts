@@ -11,6 +11,8 @@ import type { SecretSource } from '../platform/identity/tokens.ts';
 import type { Daemon } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { measureRequests } from '../platform/telemetry/http-metrics.ts';
+import { traceRequests } from '../platform/telemetry/http-spans.ts';
+import type { Spans } from '../platform/telemetry/spans.ts';
 import { Board } from './board/board.ts';
 import { addBoardRoutes } from './board/board-routes.ts';
 import { boardPage } from './board/page.ts';
@@ -38,6 +40,8 @@ export interface GatewaySettings {
   tls?: TlsFiles | undefined;
   /** What it is measured with; without it nothing is. */
   meter?: Meter | undefined;
+  /** What its traces are recorded with; without it none are. */
+  spans?: Spans | undefined;
   log: Logger;
 }
 
@@ -45,7 +49,14 @@ export interface GatewaySettings {
 type Instances = Record<'orders' | 'payments', { url: string; pid: number | null; ready: boolean }[]>;
 
 /** Headers that mean something to a service; no other crosses. */
-const requestHeaders = ['content-type', 'idempotency-key', 'prefer', 'traceparent', 'last-event-id'] as const;
+const requestHeaders = [
+  'content-type',
+  'idempotency-key',
+  'prefer',
+  'traceparent',
+  'tracestate',
+  'last-event-id',
+] as const;
 /** Those of them that an order in a batch has. */
 const batchedHeaders = ['idempotency-key', 'traceparent'] as const;
 /** Headers of an answer that mean something to a client. */
@@ -82,7 +93,7 @@ export class Gateway implements Daemon {
 
   constructor(settings: GatewaySettings) {
     this.#settings = settings;
-    const { host, door, localSecret, tls, meter, log } = settings;
+    const { host, door, localSecret, tls, meter, spans, log } = settings;
     this.#app = createHttpServer({ log, bodies: 'bytes', tls });
     if (meter !== undefined) measureRequests(this.#app, meter);
     guardConnections(this.#app.server);
@@ -91,13 +102,15 @@ export class Gateway implements Daemon {
       payments: new Upstreams('payments', settings.paymentsUrls, door.gatewaySecret),
     };
     this.#door = new Door({ config: door, host, localSecret });
-    this.#orders = new OrderBatches(this.#upstreams.orders);
+    this.#orders = new OrderBatches(this.#upstreams.orders, spans);
     guardEntrance(this.#app, {
       door: this.#door,
       crossOrigin: new CrossOrigin(door.corsOrigins),
       inFlight: new InFlight(),
       secure: tls !== undefined || door.trustedProxies.length > 0,
     });
+    // Behind the door: what it turns away fills no collector.
+    if (spans !== undefined) traceRequests(this.#app, spans, true);
     for (const route of routes) this.#addRoute(route);
     this.#board = new Board({ upstreams: this.#upstreams });
     addBoardRoutes(this.#app, this.#board, boardPage({ identityRequired: this.#door.tokenRequired }));

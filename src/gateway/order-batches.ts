@@ -8,7 +8,9 @@ import {
   decodeAnswers,
   encodeRequests,
 } from '../platform/http-batch.ts';
+import type { Spans } from '../platform/telemetry/spans.ts';
 import type { Answer } from './instance.ts';
+import { tracedBatch } from './traced-batch.ts';
 import type { Upstreams } from './upstreams.ts';
 
 /** One is with the service's database while the next is on its way. */
@@ -32,11 +34,15 @@ export class OrderBatches {
   readonly #repeatable: GroupCommit<Gathered, BatchedAnswer | CodedError>;
   readonly #unrepeatable: GroupCommit<Gathered, BatchedAnswer | CodedError>;
 
-  constructor(upstreams: Upstreams) {
+  /** @param spans records each batch; without it none is */
+  constructor(upstreams: Upstreams, spans?: Spans) {
     this.#upstreams = upstreams;
     const gather = (repeatable: boolean) =>
       new GroupCommit({
-        write: (orders: Gathered[]) => this.#send(orders, repeatable),
+        write: (orders: Gathered[]) => {
+          const send = () => this.#send(orders, repeatable);
+          return spans === undefined ? send() : tracedBatch(spans, orders, send);
+        },
         batchSizeMax,
         writesInFlightMax: batchesInFlightMax * upstreams.size,
         waitingMax: gatheringMax,

@@ -1,3 +1,4 @@
+import { traceFields } from '../platform/telemetry/trace-context.ts';
 import { type Queue, queueOf } from './messages.ts';
 
 /** Why a message can never be processed. */
@@ -39,7 +40,10 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  */
 export function refusalFields(deadLetters: readonly DeadLetter[]): Record<string, unknown> {
   const [first] = deadLetters;
-  const { id, subject } = (first?.message ?? {}) as { id?: unknown; subject?: unknown };
+  const { id, subject, traceparent } = (first?.message ?? {}) as Record<
+    'id' | 'subject' | 'traceparent',
+    unknown
+  >;
   const isUuid = (value: unknown) => typeof value === 'string' && uuid.test(value);
   return {
     dead_letters: deadLetters.length,
@@ -48,6 +52,7 @@ export function refusalFields(deadLetters: readonly DeadLetter[]): Record<string
     job_id: first?.jobId,
     ...(isUuid(id) ? { message_id: id } : {}),
     ...(isUuid(subject) ? { order_id: subject } : {}),
+    ...traceFields(traceparent),
   };
 }
 

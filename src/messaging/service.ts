@@ -8,6 +8,8 @@ import { type Daemon, waitUntilAvailable } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { RetentionSettings } from '../platform/retention.ts';
 import { measureRequests } from '../platform/telemetry/http-metrics.ts';
+import { traceRequests } from '../platform/telemetry/http-spans.ts';
+import type { Spans } from '../platform/telemetry/spans.ts';
 import { addBoardRoutes } from './board.ts';
 import { Broker, type Delivery } from './broker/broker.ts';
 import { observeService } from './gauges.ts';
@@ -16,6 +18,7 @@ import type { Queue } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { OutboxRelay } from './outbox-relay.ts';
 import { StepTally } from './step-tally.ts';
+import { tracedPublishing } from './traced-publishing.ts';
 
 /** Connections to a service's own database; the broker's come on top (see broker/). */
 export const serviceConnectionsMax = 4;
@@ -32,6 +35,8 @@ export interface ServiceSettings {
   retention: RetentionSettings;
   /** What it is measured with; without it nothing is. */
   meter?: Meter | undefined;
+  /** What its traces are recorded with; without it none are. */
+  spans?: Spans | undefined;
   /** Told when database or broker refuse something, which will be repeated. */
   onTrouble?: (() => void) | undefined;
   log: Logger;
@@ -50,6 +55,7 @@ export interface ServiceParts {
   relay: OutboxRelay;
   broker: Pick<Broker, 'hasForgotten' | 'hasBacklog'>;
   instruments: Instruments;
+  spans: Spans | undefined;
   retention: RetentionSettings;
   log: Logger;
 }
@@ -86,12 +92,13 @@ export class Service implements Daemon {
     settings: ServiceSettings,
     dutiesOf: (parts: ServiceParts) => ServiceDuties,
   ) {
-    const { databaseUrl, brokerUrl, retention, meter, onTrouble, log } = settings;
+    const { databaseUrl, brokerUrl, retention, meter, spans, onTrouble, log } = settings;
     this.#name = name;
     this.#settings = settings;
     this.#app = createHttpServer({ log, bodies: 'json' });
     openForGateway(this.#app, settings.gatewaySecret);
     if (meter !== undefined) measureRequests(this.#app, meter);
+    if (spans !== undefined) traceRequests(this.#app, spans, false);
     this.#broker = new Broker({ url: brokerUrl, name, onTrouble, log });
     const database = new Database({
       url: databaseUrl,
@@ -103,8 +110,9 @@ export class Service implements Daemon {
     const outbox = new Outbox(name);
     const tally = new StepTally(name, meter === undefined ? noInstruments : new MeteredInstruments(meter));
     const instruments: Instruments = tally;
-    const relay = new OutboxRelay({ database, outbox, broker: this.#broker, instruments, onTrouble, log });
-    this.#parts = { database, outbox, relay, broker: this.#broker, instruments, retention, log };
+    const publishing = spans === undefined ? this.#broker : tracedPublishing(this.#broker, spans);
+    const relay = new OutboxRelay({ database, outbox, broker: publishing, instruments, onTrouble, log });
+    this.#parts = { database, outbox, relay, broker: this.#broker, instruments, spans, retention, log };
     this.#duties = dutiesOf(this.#parts);
     if (meter !== undefined) {
       const { queue } = this.#duties;

@@ -5,8 +5,10 @@ import { type Database, repeatSafely } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { GroupCommit } from '../platform/group-commit.ts';
 import { isUnavailable } from '../platform/postgres-errors.ts';
+import type { Spans } from '../platform/telemetry/spans.ts';
 import { asCreated, isSameRequest, type Order, type OrderRequest } from './order.ts';
 import { findCreated, insertedMax, insertOrders, type NewOrder } from './store.ts';
+import { tracedCreation } from './traced-steps.ts';
 
 /** One being written while the next gathers. */
 const writesInFlightMax = 2;
@@ -34,11 +36,13 @@ export class OrderCreation {
     database: Database;
     afterCommit: (announced: PaymentRequested[]) => void;
     instruments?: Instruments;
+    spans?: Spans | undefined;
   }) {
     this.#database = options.database;
     this.#afterCommit = options.afterCommit;
     this.#instruments = options.instruments ?? noInstruments;
-    const write = (requests: OrderRequest[]) => this.createOrders(requests);
+    const create = (requests: readonly OrderRequest[]) => this.createOrders(requests);
+    const write = options.spans === undefined ? create : tracedCreation(options.spans, create);
     this.#groupCommit = new GroupCommit({ write, batchSizeMax: insertedMax, writesInFlightMax, waitingMax });
   }
 

@@ -12,6 +12,7 @@ import { PublicationWatch } from './publication-watch.ts';
 import { settleDeliveries } from './settle-orders.ts';
 import { SettlementWatch } from './settlement-watch.ts';
 import { requestedBefore, sweepOrders, sweptAll } from './sweep-orders.ts';
+import { settleTraced } from './traced-steps.ts';
 
 /** How often overdue orders are looked for; they are so only after half a minute. */
 const sweepMs = 2_000;
@@ -21,12 +22,14 @@ export function createOrdersDaemon(settings: ServiceSettings): Service {
   return new Service('orders', settings, wireOrders);
 }
 
-function wireOrders({ database, outbox, relay, broker, instruments, retention, log }: ServiceParts) {
+function wireOrders({ database, outbox, relay, broker, instruments, spans, retention, log }: ServiceParts) {
   const creation = new OrderCreation({
     database,
     afterCommit: (requests) => relay.poke(requests),
     instruments,
+    spans,
   });
+  const settle = (deliveries: readonly Delivery[]) => settleDeliveries(database, outbox, deliveries);
   const watch = new SettlementWatch({ database, log });
   const publications = new PublicationWatch({ database, log });
   /** When the broker was found to have lost what it was told, until all that waits is requested again. */
@@ -66,7 +69,9 @@ function wireOrders({ database, outbox, relay, broker, instruments, retention, l
     routes: (app: FastifyInstance) => addOrderRoutes(app, { database, creation, watch, publications, log }),
     queue: 'payment-results' as const,
     handle: async (deliveries: Delivery[]) => {
-      const outcome = await settleDeliveries(database, outbox, deliveries);
+      const outcome = await (spans === undefined
+        ? settle(deliveries)
+        : settleTraced(spans, deliveries, settle));
       const { settled, deadLetters } = outcome;
       watch.settled(settled);
       instruments.settled(deliveries, outcome);

@@ -7,7 +7,7 @@ import {
   decodeRequests,
   encodeAnswers,
 } from '../platform/http-batch.ts';
-import { preferredWaitSeconds, traceparentIn } from '../platform/http-headers.ts';
+import { preferredWaitSeconds } from '../platform/http-headers.ts';
 import { jsonType, parseJsonBody } from '../platform/http-json.ts';
 import { problemAnswer, refusalOf } from '../platform/http-problems.ts';
 import { untilClosed } from '../platform/http-server.ts';
@@ -17,6 +17,7 @@ import { mayActFor, type Principal, principalIn } from '../platform/identity/pri
 import { accountNotFound, gatewayAlone } from '../platform/identity/refusals.ts';
 import type { Logger } from '../platform/logging.ts';
 import { parseAmount } from '../platform/money.ts';
+import { traceparentIn } from '../platform/telemetry/trace-context.ts';
 import type { Created, OrderCreation } from './create-orders.ts';
 import { createOrderSchema } from './http-schemas.ts';
 import { type OrderRequest, viewOrder } from './order.ts';
@@ -65,7 +66,9 @@ function addCreateOrders(app: FastifyInstance, { creation, log }: CreateOrderPar
       };
     } catch (error) {
       const requestId = headers['x-request-id'] ?? '';
-      return problemAnswer(refusalOf(error as Error, { isWrite: true, requestId, log }), requestId);
+      const { traceparent } = headers;
+      const about = { isWrite: true, requestId, traceparent, log };
+      return problemAnswer(refusalOf(error as Error, about), requestId);
     }
   };
   app.post<{ Body?: Buffer }>('/orders/batch', async ({ body }, reply) => {

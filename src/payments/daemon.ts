@@ -14,6 +14,7 @@ import { AccountKeyPruning } from './prune-account-keys.ts';
 import { InboxPruning } from './prune-inbox.ts';
 import { receiveDeliveries } from './receive-requests.ts';
 import { TopUps } from './top-up.ts';
+import { DecisionTrace, receiveTraced } from './traced-steps.ts';
 
 /** The safety net: requests whose receiver died before it could poke are decided after at most this. */
 const idleMs = 2_000;
@@ -27,11 +28,12 @@ export function createPaymentsDaemon(settings: ServiceSettings): Service {
   return new Service('payments', settings, wirePayments);
 }
 
-function wirePayments({ database, outbox, relay, instruments, retention, log }: ServiceParts) {
+function wirePayments({ database, outbox, relay, instruments, spans, retention, log }: ServiceParts) {
   const topUps = new TopUps(database);
   const pressure = new InboxPressure();
   const justReceived = new Hints<ExpectedRequest>(hintsMax);
   let heldPasses = 0;
+  const receive = (deliveries: readonly Delivery[]) => receiveDeliveries(database, outbox, deliveries);
   const processing = new PassLoop({
     name: 'process-requests',
     idleMs,
@@ -41,6 +43,7 @@ function wirePayments({ database, outbox, relay, instruments, retention, log }: 
       const outcome = await processRequests(database, outbox, {
         measured: instruments.on,
         expected: justReceived.close(),
+        trace: spans && new DecisionTrace(spans),
       }).finally(() => justReceived.open());
       const { processed, results, held, waitedSeconds } = outcome;
       instruments.decided(processed, waitedSeconds);
@@ -56,7 +59,9 @@ function wirePayments({ database, outbox, relay, instruments, retention, log }: 
     queue: 'payment-requests' as const,
     handle: async (deliveries: Delivery[]) => {
       await pressure.untilRoom();
-      const received = await receiveDeliveries(database, outbox, deliveries);
+      const received = await (spans === undefined
+        ? receive(deliveries)
+        : receiveTraced(spans, deliveries, receive));
       const { stored, deadLetters } = received;
       pressure.received(stored.length);
       if (stored.length > 0) {

@@ -7,6 +7,7 @@ import { lockFreeAccounts, writeMovements } from './account-store.ts';
 import { findDecisions, insertDecisions } from './decision-store.ts';
 import { decide } from './decisions.ts';
 import { claimRequests, type InboxRequest, markProcessed } from './inbox-store.ts';
+import type { DecisionTrace } from './traced-steps.ts';
 
 /** Requests decided in one transaction. */
 export const processedMax = 1_000;
@@ -22,6 +23,7 @@ export type ExpectedRequest = Pick<InboxRequest, 'orderId' | 'userId'>;
 interface ClaimOptions {
   measured: boolean;
   expected: readonly ExpectedRequest[];
+  trace?: DecisionTrace | undefined;
 }
 
 /** What one pass came to. */
@@ -41,27 +43,33 @@ export interface Processed {
  * decide in memory, in inbox order. Requests of an account that somebody else holds wait for the next pass.
  * @param options.measured whether the times they waited are wanted, which Postgres must then tell
  * @param options.expected requests that are probably among them: their accounts are locked in the same breath
+ * @param options.trace records a span for each
  */
 export async function processRequests(
   database: Database,
   outbox: Outbox,
-  { measured = false, expected = [] }: { measured?: boolean; expected?: readonly ExpectedRequest[] } = {},
+  { measured = false, expected = [], trace }: Partial<ClaimOptions> = {},
 ): Promise<Processed> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await database.transaction((tx) => processIn(tx, outbox, { measured, expected }), {
-        readsFirst: true,
-      });
+      const pass = (tx: Transaction) => processIn(tx, outbox, { measured, expected, trace });
+      const processed = await database.transaction(pass, { readsFirst: true });
+      trace?.end();
+      return processed;
     } catch (error) {
+      trace?.fail(error);
       if (attempt >= attemptsMax || !isUniqueViolation(error)) throw error;
     }
   }
 }
 
 async function processIn(tx: Transaction, outbox: Outbox, options: ClaimOptions): Promise<Processed> {
-  const { requests, accounts, decided, held } = await claimPayable(tx, options);
-  if (requests.length === 0) return { processed: 0, results: [], held, waitedSeconds: [] };
+  const { trace } = options;
+  const { requests: claimed, accounts, decided, held } = await claimPayable(tx, options);
+  if (claimed.length === 0) return { processed: 0, results: [], held, waitedSeconds: [] };
+  const requests = trace === undefined ? claimed : trace.begin(claimed);
   const verdicts = decide(requests, accounts, decided);
+  trace?.decided(verdicts);
   insertDecisions(tx, verdicts.decisions);
   writeMovements(tx, verdicts.accounts, verdicts.entries);
   outbox.send(tx, verdicts.results, verdicts.contradictions.map(contradiction));

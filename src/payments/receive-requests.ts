@@ -12,6 +12,8 @@ export interface Received {
   /** Deliveries of messages that were there already. */
   duplicates: number;
   deadLetters: readonly DeadLetter[];
+  /** How often each message came so far, by its id. */
+  counts: ReadonlyMap<string, number>;
 }
 
 /**
@@ -26,7 +28,8 @@ export async function receiveDeliveries(
 ): Promise<Received> {
   const { received, deadLetters: unreadable } = readRequests(deliveries);
   // Not repeated here when its answer is lost: it would count its own first try as a delivery.
-  const stored = received.length === 0 ? new Map() : await receiveRequests(database, received);
+  const stored =
+    received.length === 0 ? new Map<string, number>() : await receiveRequests(database, received);
   let firsts = 0;
   const requests: PaymentRequested[] = [];
   const contradictions: DeadLetter[] = [];
@@ -39,7 +42,7 @@ export async function receiveDeliveries(
   const deadLetters = [...unreadable, ...contradictions];
   await outbox.add(database, [], deadLetters);
   const duplicates = deliveries.length - deadLetters.length - firsts;
-  return { stored: requests, duplicates, deadLetters };
+  return { stored: requests, duplicates, deadLetters, counts: stored };
 }
 
 /** Parses a batch; equal copies of a message become one with a count, since a row is written once. */

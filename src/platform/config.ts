@@ -4,7 +4,8 @@ import { type DoorConfig, doorVariables, readDoorConfig } from './door-config.ts
 import { CodedError, type FieldError } from './errors.ts';
 import { type LogLevel, logLevels } from './logging.ts';
 import type { RetentionSettings } from './retention.ts';
-import type { MetricsConfig } from './telemetry/telemetry.ts';
+import type { MetricsConfig } from './telemetry/metrics.ts';
+import { readTracesConfig, type TracesConfig, tracesVariables } from './telemetry/traces-config.ts';
 
 /** Which databases there are. */
 export const databaseNames = ['orders', 'payments', 'broker'] as const;
@@ -36,6 +37,7 @@ export interface Config {
   /** What logs and metrics call this process; undefined for the name of its service. */
   instance: string | undefined;
   metrics: MetricsConfig;
+  traces: TracesConfig;
 }
 
 /** The variables that configure tillbox, with what they mean: `tillbox help environment` prints this. */
@@ -60,14 +62,19 @@ export const environmentVariables = {
     'how long an idempotency key replays the first answer; later it is new (default: 30)',
   TILLBOX_LOG_LEVEL: `one of ${logLevels.join(', ')} (default: info)`,
   TILLBOX_INSTANCE:
-    'what logs and metrics call a daemon started by tillbox serve (default: the name of its service)',
+    'what logs, metrics and traces call a daemon started by tillbox serve (default: the name of its service)',
   TILLBOX_METRICS_PORT:
     "port of a daemon's metrics for Prometheus, 0 for any free one; under tillbox up the gateway's, orders and payments count up from it (default: no metrics)",
   TILLBOX_METRICS_HOST:
     'address the metrics listen on; whoever reaches it may read them (default: 127.0.0.1)',
   OTEL_EXPORTER_OTLP_ENDPOINT:
-    'an OpenTelemetry collector such as http://127.0.0.1:4318 that metrics are sent to; the other OTEL_EXPORTER_OTLP_ variables hold too (default: none)',
+    'an OpenTelemetry collector such as http://127.0.0.1:4318 that metrics and traces are sent to, as JSON; the other OTEL_EXPORTER_OTLP_ variables hold too (default: none)',
+  OTEL_SDK_DISABLED: 'true: nothing is sent, whatever else is set (default: false)',
+  OTEL_SERVICE_NAME:
+    'what metrics and traces call a daemon; under tillbox up with -gateway, -orders or -payments behind it (default: tillbox, and that)',
+  OTEL_METRICS_EXPORTER: 'none: the collector gets no metrics (default: otlp)',
   OTEL_METRIC_EXPORT_INTERVAL: 'how often they are sent, in milliseconds (default: 60000)',
+  ...tracesVariables,
   ...doorVariables,
   NO_COLOR: 'set to anything: no colour',
 } as const;
@@ -147,6 +154,12 @@ export function readConfig(environment: Environment): Config {
     return value;
   };
 
+  const disabled = text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true';
+  const hasCollector = (signal: 'METRICS' | 'TRACES') =>
+    Boolean(
+      environment[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`] || environment['OTEL_EXPORTER_OTLP_ENDPOINT'],
+    );
+
   const shared = databaseUrl('DATABASE_URL');
   const level = text('TILLBOX_LOG_LEVEL') ?? 'info';
   if (!logLevels.includes(level as LogLevel)) {
@@ -180,9 +193,10 @@ export function readConfig(environment: Environment): Config {
     metrics: {
       host: host('TILLBOX_METRICS_HOST', '127.0.0.1'),
       port: text('TILLBOX_METRICS_PORT') === undefined ? undefined : port('TILLBOX_METRICS_PORT', 0),
-      otlp: wantsOtlp(environment),
+      otlp: !disabled && hasCollector('METRICS') && text('OTEL_METRICS_EXPORTER') !== 'none',
       exportMs: exportMs(),
     },
+    traces: readTracesConfig({ text, refuse }, { collector: hasCollector('TRACES'), disabled }),
   };
   if (errors.length > 0) {
     const detail = errors.map(({ field, message }) => `${field} ${message}`).join('\n');
@@ -206,13 +220,6 @@ export function givenDatabaseUrls<Name extends DatabaseName>(
     throw new CodedError('usage', `${variables} must be set, or DATABASE_URL for one server.`);
   }
   return config.databaseUrls as Record<Name, string>;
-}
-
-/** Whether OpenTelemetry's own variables name a collector for metrics, and do not switch it off. */
-function wantsOtlp(environment: Environment): boolean {
-  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: own } = environment;
-  const off = environment['OTEL_SDK_DISABLED'] === 'true' || environment['OTEL_METRICS_EXPORTER'] === 'none';
-  return Boolean(own || endpoint) && !off;
 }
 
 function defaultHome(environment: Environment): string {

@@ -17,10 +17,3 @@ export function preferredWaitSeconds(header: string | string[] | undefined): num
   const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,10})"?\s*(?:$|[,;])/i.exec(text);
   return match === null ? undefined : Math.min(Number(match[1]), waitSecondsMax);
 }
-
-const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
-/** The W3C trace context of a request; undefined when it is absent or malformed. */
-export function traceparentIn(header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' && traceparentPattern.test(header) ? header : undefined;
-}

@@ -5,6 +5,7 @@ import { CodedError, type ErrorCode, errorCatalogue, type FieldError } from './e
 import { validationRefusal } from './http-validation.ts';
 import type { Logger } from './logging.ts';
 import { isConnectionFailure, isNotMigrated, isOutcomeUnknown, isUnavailable } from './postgres-errors.ts';
+import { traceFields } from './telemetry/trace-context.ts';
 
 /** Refusals: how every error becomes the answer a client gets. */
 
@@ -86,12 +87,16 @@ const frameworkCodes: Record<string, { code: ErrorCode; detail: string; fields?:
 /** What the caller of a route is told of an error, which goes into the log when it is not the caller's. */
 export function refusalOf(
   error: Error,
-  options: { isWrite: boolean; requestId: string; log: Logger },
+  options: { isWrite: boolean; requestId: string; traceparent?: unknown; log: Logger },
 ): CodedError {
   const coded = toCodedError(error, options.isWrite);
-  const about = { err: error, request_id: options.requestId };
-  if (coded.code === 'internal') options.log.error(about, 'request failed');
-  else if (errorCatalogue[coded.code].status >= 500) options.log.debug(about, 'request refused');
+  const about = () => ({
+    err: error,
+    request_id: options.requestId,
+    ...traceFields(options.traceparent),
+  });
+  if (coded.code === 'internal') options.log.error(about(), 'request failed');
+  else if (errorCatalogue[coded.code].status >= 500) options.log.debug(about(), 'request refused');
   return coded;
 }
 

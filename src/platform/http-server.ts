@@ -72,7 +72,8 @@ export function createHttpServer(options: {
   });
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const isWrite = request.method !== 'GET' && request.method !== 'HEAD';
-    const coded = refusalOf(error, { isWrite, requestId: request.id, log: options.log });
+    const { traceparent } = request.headers;
+    const coded = refusalOf(error, { isWrite, requestId: request.id, traceparent, log: options.log });
     return sendProblem(request, reply, coded);
   });
   app.setNotFoundHandler((request, reply) => {

@@ -142,6 +142,7 @@ export class Fleet {
     own: () => Promise<Record<string, string>>,
   ): SupervisedProcess {
     const { config, environment, events } = this.#settings;
+    const serviceName = environment['OTEL_SERVICE_NAME'];
     const otelNames = Object.keys(environment).filter((key) => key.startsWith('OTEL_'));
     const inherited = [...inheritedNames, ...otelNames, ...names].flatMap((key) =>
       environment[key] ? [[key, environment[key]]] : [],
@@ -157,6 +158,8 @@ export class Fleet {
         TILLBOX_LOG_LEVEL: config.logLevel,
         TILLBOX_GATEWAY_SECRET: this.#credential,
         TILLBOX_INSTANCE: name,
+        // One name for three services would make them one.
+        ...(serviceName ? { OTEL_SERVICE_NAME: `${serviceName}-${service}` } : {}),
         ...(await own()),
       }),
       events,

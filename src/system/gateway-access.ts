@@ -9,6 +9,8 @@ export interface GatewayAccess {
   token?: string | undefined;
   /** PEM: the only certificate to accept, of a system that runs on this machine. */
   certificate?: string | undefined;
+  /** The trace that requests belong to. */
+  traceparent?: string | undefined;
 }
 
 /**

@@ -33,15 +33,26 @@ export async function serve(
     await telemetry?.stop();
   };
   liveUntilSignal({ stop }, log);
-  telemetry = await openTelemetry({ service, instance, metrics: config.metrics, log });
-  const meter = telemetry?.meter;
+  telemetry = await openTelemetry({ service, instance, metrics: config.metrics, traces: config.traces, log });
+  const { meter, spans } = telemetry ?? {};
   if (service === 'gateway') {
     const { gatewayHost: host, gatewayPort: port, ordersUrls, paymentsUrls, door } = config;
     refuseOpenDoor(host, door);
     refuseWayRound(door);
     const localSecret = door.secret === undefined ? readLocalSecret(config.home) : undefined;
     const tls = door.tls && readTlsFiles(door.tls);
-    const gateway = new Gateway({ host, port, ordersUrls, paymentsUrls, door, localSecret, tls, meter, log });
+    const gateway = new Gateway({
+      host,
+      port,
+      ordersUrls,
+      paymentsUrls,
+      door,
+      localSecret,
+      tls,
+      meter,
+      spans,
+      log,
+    });
     daemon = gateway;
     await gateway.start();
     return;
@@ -55,7 +66,7 @@ export async function serve(
     const gatewaySecret = door.gatewaySecret;
     const trouble = new EventEmitter();
     const onTrouble = () => trouble.emit('trouble');
-    const settings = { host: serviceHost, port, gatewaySecret, retention, meter, onTrouble, log };
+    const settings = { host: serviceHost, port, gatewaySecret, retention, meter, spans, onTrouble, log };
     const started = create({ ...urls, ...settings });
     daemon = started;
     await started.start();

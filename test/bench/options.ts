@@ -13,6 +13,8 @@ export interface BenchOptions {
   /** Orders of the part `backlog`. */
   backlog: number;
   soakSeconds: number;
+  /** Rounds of the part `telemetry`. */
+  telemetryRounds: number;
   /** Orders of each program of the part `compare`. */
   compareOrders: number;
   output: 'table' | 'json' | 'markdown';
@@ -21,7 +23,7 @@ export interface BenchOptions {
 /** Parts of every run, in this order. */
 const partsAlways = ['pgbench', 'throughput', 'hot', 'idle', 'half', 'statements', 'rest', 'start'] as const;
 /** Parts that take long, done once, when asked for. */
-const partsOnDemand = ['compare', 'growth', 'backlog', 'soak'] as const;
+const partsOnDemand = ['compare', 'growth', 'backlog', 'soak', 'telemetry'] as const;
 const allParts: readonly string[] = [...partsAlways, ...partsOnDemand];
 export type Part = (typeof partsAlways)[number] | (typeof partsOnDemand)[number];
 
@@ -41,6 +43,7 @@ Fails when an order is lost or doubled, never on a figure.
   --accounts N        growth: and so many accounts (default 100000)
   --backlog N         a backlog of so many orders, drained (such as 500000)
   --soak DURATION     80 % of the maximum for so long (such as 30m), what grows
+  --telemetry ROUNDS  what metrics and traces cost, side by side in so many rounds (such as 10)
   --json              one JSON document instead of the table
   --markdown          a Markdown table instead
 `;
@@ -70,6 +73,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     accounts: count('accounts', values.accounts, 100_000),
     backlog: count('backlog', values.backlog, 500_000),
     soakSeconds: values.soak === undefined ? 0 : parseDuration(values.soak),
+    telemetryRounds: count('telemetry', values.telemetry, 10),
     compareOrders: count('compare-orders', values['compare-orders'], 3_000),
     output: values.json ? 'json' : values.markdown ? 'markdown' : 'table',
   };
@@ -83,7 +87,14 @@ function parse(args: readonly string[]) {
       args: [...args],
       options: {
         ...{ runs: text, seconds: text, clients: text, users: text, only: text },
-        ...{ settled: text, accounts: text, backlog: text, soak: text, 'compare-orders': text },
+        ...{
+          settled: text,
+          accounts: text,
+          backlog: text,
+          soak: text,
+          telemetry: text,
+          'compare-orders': text,
+        },
         ...{ compare: flag, json: flag, markdown: flag, help: flag },
       },
     });
@@ -99,6 +110,7 @@ function partsOf(values: {
   settled?: string | undefined;
   backlog?: string | undefined;
   soak?: string | undefined;
+  telemetry?: string | undefined;
 }): ReadonlySet<Part> {
   const named = values.only?.split(',').map((name) => name.trim());
   const unknown = named?.find((name) => !allParts.includes(name));
@@ -110,6 +122,7 @@ function partsOf(values: {
   if (values.settled !== undefined) parts.add('growth');
   if (values.backlog !== undefined) parts.add('backlog');
   if (values.soak !== undefined) parts.add('soak');
+  if (values.telemetry !== undefined) parts.add('telemetry');
   if (parts.has('soak') && values.soak === undefined) throw new UsageError('soak needs --soak DURATION');
   return parts;
 }

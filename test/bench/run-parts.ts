@@ -8,6 +8,7 @@ import { measureIdleCost } from './parts/idle-cost.ts';
 import { pgbench } from './parts/pgbench.ts';
 import { measureSoak } from './parts/soak.ts';
 import { measureStarts } from './parts/start.ts';
+import { measureTelemetry } from './parts/telemetry.ts';
 import {
   measureHotAccount,
   measureIdle,
@@ -55,6 +56,7 @@ export async function runParts(
   await once('growth', () => measureGrowth(server, options, options, tell));
   await once('backlog', () => measureBacklog(server, options.backlog, options, tell));
   await once('soak', () => measureSoak(server, options.soakSeconds, options, tell));
+  await once('telemetry', () => measureTelemetry(server, options.telemetryRounds, options, tell));
 }
 
 async function runOnce(server: BenchServer, options: BenchOptions, listener: Listener): Promise<void> {

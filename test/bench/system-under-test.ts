@@ -23,22 +23,37 @@ export class SystemUnderTest {
   readonly #server: BenchServer;
   readonly #home: string;
   readonly #databases: EphemeralDatabases;
+  readonly #environment: Record<string, string>;
   readonly admin: pg.Client;
   #stopped: Promise<void> | undefined;
 
-  private constructor(server: BenchServer, home: string, databases: EphemeralDatabases, admin: pg.Client) {
+  private constructor(
+    server: BenchServer,
+    parts: {
+      home: string;
+      databases: EphemeralDatabases;
+      admin: pg.Client;
+      environment: Record<string, string>;
+    },
+  ) {
     this.#server = server;
-    this.#home = home;
-    this.#databases = databases;
-    this.admin = admin;
+    this.#home = parts.home;
+    this.#databases = parts.databases;
+    this.#environment = parts.environment;
+    this.admin = parts.admin;
   }
 
-  static async start(server: BenchServer): Promise<SystemUnderTest> {
+  /** @param environment variables of its own */
+  static async start(
+    server: BenchServer,
+    environment: Record<string, string> = {},
+  ): Promise<SystemUnderTest> {
     const homes = join(server.home, 'homes');
     mkdirSync(homes, { recursive: true });
     const databases = await server.createDatabase();
     const admin = await openAdministrator(databases.urls.orders);
-    const system = new SystemUnderTest(server, mkdtempSync(join(homes, 'home-')), databases, admin);
+    const home = mkdtempSync(join(homes, 'home-'));
+    const system = new SystemUnderTest(server, { home, databases, admin, environment });
     server.onStop(() => system.stop());
     try {
       await system.#tillbox(['up', '--detach']);
@@ -51,7 +66,12 @@ export class SystemUnderTest {
 
   /** Runs a command that must succeed. */
   async #tillbox(args: readonly string[]): Promise<void> {
-    const env = { ...anyPorts, DATABASE_URL: this.#databases.urls.orders, NO_COLOR: '1' };
+    const env = {
+      ...anyPorts,
+      ...this.#environment,
+      DATABASE_URL: this.#databases.urls.orders,
+      NO_COLOR: '1',
+    };
     const { code, stderr } = await runTillbox(args, { home: this.#home, env });
     if (code !== 0) throw new Error(`tillbox ${args.join(' ')} ended with ${code}: ${stderr}`);
   }

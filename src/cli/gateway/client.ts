@@ -3,6 +3,7 @@ import { gatewayAccess } from '../../system/gateway-access.ts';
 import type { TillboxCommand } from '../command.ts';
 import { type Recent, remember } from '../recent.ts';
 import { openTerminal, type Terminal } from '../terminal/terminal.ts';
+import { traceOfCommand } from './command-trace.ts';
 import { Gateway } from './gateway.ts';
 import { isSupervised } from './gateway-url.ts';
 
@@ -24,7 +25,8 @@ export interface Client {
 export async function openClient(command: TillboxCommand): Promise<Client> {
   const config = readConfig(process.env);
   const terminal = await openTerminal(command);
-  const access = gatewayAccess(config);
+  const traceparent = await traceOfCommand(command, config.traces, terminal);
+  const access = { ...gatewayAccess(config), traceparent };
   const gateway = new Gateway(access, () => isSupervised(access.url, config.home));
   const client: Client = {
     terminal,

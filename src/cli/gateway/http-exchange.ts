@@ -21,10 +21,11 @@ export interface GatewayRequest {
  * dots and costs more start-up.
  */
 export async function exchange(
-  { url, token, certificate }: GatewayAccess,
+  access: GatewayAccess,
   request: GatewayRequest,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
+  const { url, certificate } = access;
   const { protocol, hostname, port, pathname } = new URL(url);
   const send = protocol === 'https:' ? (await import('node:https')).request : httpRequest;
   const body = request.body === undefined ? undefined : JSON.stringify(request.body);
@@ -35,7 +36,7 @@ export async function exchange(
       port,
       path: pathname.replace(/\/$/, '') + request.path,
       method: request.method,
-      headers: headersOf(request, body, token),
+      headers: headersOf(request, body, access),
       agent: false,
       ...(certificate === undefined ? {} : trustOnly(certificate)),
       signal,
@@ -54,7 +55,7 @@ export async function exchange(
 function headersOf(
   request: GatewayRequest,
   body: string | undefined,
-  token: string | undefined,
+  { token, traceparent }: GatewayAccess,
 ): Record<string, string | number> {
   return {
     accept: request.accept ?? 'application/json',
@@ -62,6 +63,7 @@ function headersOf(
       ? {}
       : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(traceparent === undefined ? {} : { traceparent }),
     ...(request.idempotencyKey === undefined ? {} : { 'idempotency-key': request.idempotencyKey }),
   };
 }

@@ -1,102 +1,92 @@
 import type { Meter } from '@opentelemetry/api';
-import { createHttpServer, listen } from '../http-server.ts';
+import type { Resource } from '@opentelemetry/resources';
 import type { Logger } from '../logging.ts';
-import { observeProcess } from './process-metrics.ts';
+import { type MetricsConfig, openMetrics } from './metrics.ts';
+import type { Spans } from './spans.ts';
+import { openTraces } from './traces.ts';
+import type { TracesConfig } from './traces-config.ts';
 
-/** Where metrics can be had: at an endpoint for Prometheus, sent to a collector, both, or nowhere. */
-export interface MetricsConfig {
-  host: string;
-  /** Port of the endpoint, 0 for any free one; undefined for none. */
-  port: number | undefined;
-  /** Whether a collector is configured; where it is, the exporter reads itself from OTEL_EXPORTER_OTLP_*. */
-  otlp: boolean;
-  /** How often metrics are sent to the collector, in milliseconds. */
-  exportMs: number;
-}
-
-/** The metrics of one daemon while it lives. */
+/** What of one daemon can be seen from outside, while it lives. */
 export interface Telemetry {
-  meter: Meter;
-  /** The endpoint's, such as http://127.0.0.1:7460/metrics; undefined without one. */
+  /** Undefined when nobody asks for metrics. */
+  meter: Meter | undefined;
+  /** Undefined when nobody asks for traces. */
+  spans: Spans | undefined;
+  /** The metrics endpoint's, such as http://127.0.0.1:7460/metrics; undefined without one. */
   url: string | undefined;
   /** Sends what was not sent yet, and closes the endpoint. May be called twice. */
   stop(): Promise<void>;
 }
 
-/** A collector that hangs must not keep a daemon from its end. */
-const stopMsMax = 2_000;
-
 /**
- * Switches metrics on, as configured; undefined when they are not wanted, and then no SDK is even loaded.
- * Throws `conflict` when the endpoint's port is taken.
+ * Switches metrics and traces on, as configured; undefined when neither is wanted, and then no SDK is even loaded.
+ * Throws `conflict` when the port of the metrics is taken.
  */
 export async function openTelemetry(options: {
   service: string;
   instance: string;
   metrics: MetricsConfig;
+  traces: TracesConfig;
   log: Logger;
 }): Promise<Telemetry | undefined> {
-  const { service, instance, metrics, log } = options;
-  if (metrics.port === undefined && !metrics.otlp) return undefined;
-  const [{ MeterProvider }, { resourceFromAttributes, defaultResource }] = await Promise.all([
-    import('@opentelemetry/sdk-metrics'),
-    import('@opentelemetry/resources'),
-  ]);
-  const endpoint =
-    metrics.port === undefined ? undefined : await prometheusEndpoint(metrics.host, metrics.port, log);
-  const readers = [
-    ...(endpoint === undefined ? [] : [endpoint.reader]),
-    ...(metrics.otlp ? [await collectorReader(metrics.exportMs)] : []),
-  ];
-  const resource = resourceFromAttributes({
-    'service.name': `tillbox-${service}`,
-    'service.instance.id': instance,
-  });
-  const provider = new MeterProvider({ readers, resource: defaultResource().merge(resource) });
-  const meter = provider.getMeter('tillbox');
-  const unobserve = observeProcess(meter);
-  if (endpoint !== undefined) log.info({ url: endpoint.url }, 'metrics listening');
-  let stopped: Promise<void> | undefined;
+  const { service, instance, metrics, traces, log } = options;
+  const wantsMetrics = metrics.port !== undefined || metrics.otlp;
+  if (!wantsMetrics && !traces.otlp) return undefined;
+  const resource = await resourceOf(`tillbox-${service}`, instance);
+  await tellTroubles(log);
+  const measured = wantsMetrics ? await openMetrics(metrics, resource, log) : undefined;
+  const failed = (error: unknown) => log.warn({ err: error }, 'the last spans were not sent');
+  const traced = traces.otlp ? await openTraces(traces, resource, { failed }) : undefined;
+  let stopped: Promise<unknown> | undefined;
   return {
-    meter,
-    url: endpoint?.url,
-    stop: () => {
-      stopped ??= (async () => {
-        unobserve();
-        await provider.shutdown({ timeoutMillis: stopMsMax }).catch((error: unknown) => {
-          log.warn({ err: error }, 'the last metrics were not sent');
-        });
-        await endpoint?.close();
-      })();
-      return stopped;
+    meter: measured?.meter,
+    spans: traced?.spans,
+    url: measured?.url,
+    stop: async () => {
+      stopped ??= Promise.all([measured?.stop(), traced?.stop()]);
+      await stopped;
     },
   };
 }
 
-/** The endpoint stands on our own HTTP server, for its limits; the exporter only writes the answer. */
-async function prometheusEndpoint(host: string, port: number, log: Logger) {
-  const { PrometheusExporter } = await import('@opentelemetry/exporter-prometheus');
-  const reader = new PrometheusExporter({
-    preventServerStart: true,
-    withResourceConstantLabels: /^service\.(name|instance\.id)$/,
+/** Who it is that tells, unless OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say otherwise. */
+export async function resourceOf(service: string, instance?: string): Promise<Resource> {
+  const { defaultResource, detectResources, envDetector, resourceFromAttributes } = await import(
+    '@opentelemetry/resources'
+  );
+  const own = resourceFromAttributes({
+    'service.name': service,
+    ...(instance === undefined ? {} : { 'service.instance.id': instance }),
   });
-  const app = createHttpServer({ log, bodies: 'json' });
-  app.get('/metrics', (request, reply) => {
-    reply.hijack();
-    reader.getMetricsRequestHandler(request.raw, reply.raw);
-  });
-  const url = await listen(app, host, port);
-  return { reader, url: `${url}/metrics`, close: () => app.close() };
+  return defaultResource()
+    .merge(own)
+    .merge(detectResources({ detectors: [envDetector] }));
 }
 
-async function collectorReader(exportMs: number) {
-  const [{ PeriodicExportingMetricReader }, { OTLPMetricExporter }] = await Promise.all([
-    import('@opentelemetry/sdk-metrics'),
-    import('@opentelemetry/exporter-metrics-otlp-http'),
-  ]);
-  return new PeriodicExportingMetricReader({
-    exporter: new OTLPMetricExporter(),
-    exportIntervalMillis: exportMs,
-    exportTimeoutMillis: Math.min(exportMs, 10_000),
-  });
+const complaintIntervalMs = 60_000;
+
+/** What the SDK complains of goes into the log, once in a while: a collector that is away makes every sending fail. */
+async function tellTroubles(log: Logger): Promise<void> {
+  const { diag, DiagLogLevel } = await import('@opentelemetry/api');
+  let complainedAt = Number.NEGATIVE_INFINITY;
+  const complain = (text: string) => {
+    if (performance.now() - complainedAt < complaintIntervalMs) return;
+    complainedAt = performance.now();
+    log.warn({ trouble: troubleIn(text) }, 'telemetry is not sent, or not all of it');
+  };
+  const silent = () => {};
+  diag.setLogger(
+    { error: complain, warn: complain, info: silent, debug: silent, verbose: silent },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
+}
+
+/** Errors come as JSON, with a stack and what the collector answered: their message is enough. */
+function troubleIn(text: string): string {
+  try {
+    const { message, code } = JSON.parse(text) as { message?: unknown; code?: unknown };
+    return [message, code].filter((part) => part !== undefined && part !== '').join(' ');
+  } catch {
+    return text;
+  }
 }

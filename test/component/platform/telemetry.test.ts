@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import type { Service } from '../../../src/messaging/service.ts';
 import { createOrdersDaemon } from '../../../src/orders/daemon.ts';
 import { createPaymentsDaemon } from '../../../src/payments/daemon.ts';
+import { readConfig } from '../../../src/platform/config.ts';
 import { openTelemetry, type Telemetry } from '../../../src/platform/telemetry/telemetry.ts';
 import { useDatabases } from '../../support/databases.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -11,6 +12,7 @@ import { refusal } from '../../support/refusal.ts';
 import { scrape } from '../../support/scrape.ts';
 import { silentLog } from '../../support/test-server.ts';
 
+const untraced = readConfig({}).traces;
 const loopback = { host: '127.0.0.1', otlp: false, exportMs: 60_000 };
 
 describe('platform: telemetry', () => {
@@ -26,6 +28,7 @@ describe('platform: telemetry', () => {
         service,
         instance: `${service}-1`,
         metrics,
+        traces: untraced,
         log: silentLog,
       })) as Telemetry;
       const create = service === 'orders' ? createOrdersDaemon : createPaymentsDaemon;
@@ -116,7 +119,13 @@ describe('platform: telemetry', () => {
 
   it('does nothing, and loads nothing, when nobody asks for metrics', async () => {
     const metrics = { ...loopback, port: undefined };
-    const off = await openTelemetry({ service: 'orders', instance: 'orders', metrics, log: silentLog });
+    const off = await openTelemetry({
+      service: 'orders',
+      instance: 'orders',
+      metrics,
+      traces: untraced,
+      log: silentLog,
+    });
     expect(off).to.equal(undefined);
   });
 
@@ -124,7 +133,7 @@ describe('platform: telemetry', () => {
     const port = Number(new URL(telemetry.orders.url as string).port);
     const metrics = { ...loopback, port };
     const { message } = await refusal('conflict', () =>
-      openTelemetry({ service: 'orders', instance: 'orders', metrics, log: silentLog }),
+      openTelemetry({ service: 'orders', instance: 'orders', metrics, traces: untraced, log: silentLog }),
     );
     expect(message).to.contain(String(port));
   });
@@ -142,8 +151,14 @@ describe('platform: telemetry', () => {
       `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
     try {
       const metrics = { ...loopback, port: undefined, otlp: true };
-      const one = await openTelemetry({ service: 'orders', instance: 'orders-7', metrics, log: silentLog });
-      one?.meter.createCounter('tillbox.orders.accepted').add(7);
+      const one = await openTelemetry({
+        service: 'orders',
+        instance: 'orders-7',
+        metrics,
+        traces: untraced,
+        log: silentLog,
+      });
+      one?.meter?.createCounter('tillbox.orders.accepted').add(7);
       await one?.stop();
       await one?.stop();
       expect(bodies.join()).to.contain('tillbox.orders.accepted').and.to.contain('orders-7');

@@ -32,6 +32,16 @@ describe('configuration', () => {
       logLevel: 'info',
       instance: undefined,
       metrics: { host: '127.0.0.1', port: undefined, otlp: false, exportMs: 60_000 },
+      traces: {
+        otlp: false,
+        sampler: undefined,
+        ratio: 1,
+        linksMax: 128,
+        delayMs: 5_000,
+        queueMax: 8_192,
+        batchMax: 512,
+        traceparent: undefined,
+      },
     });
   });
 
@@ -75,6 +85,54 @@ describe('configuration', () => {
     ).to.equal(true);
     expect(metricsOf({ ...collector, OTEL_METRICS_EXPORTER: 'none' }).otlp).to.equal(false);
     expect(metricsOf({ ...collector, OTEL_SDK_DISABLED: 'true' }).otlp).to.equal(false);
+  });
+
+  it('has traces for who names a collector, by the variables of OpenTelemetry', () => {
+    const tracesOf = (environment: Record<string, string>) => readConfig(environment).traces;
+    const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
+    const on = [
+      collector,
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:4318/v1/traces' },
+      { OTEL_TRACES_EXPORTER: 'otlp' },
+    ];
+    for (const environment of on) expect(tracesOf(environment).otlp).to.equal(true);
+    const off = [
+      {},
+      { ...collector, OTEL_TRACES_EXPORTER: 'none' },
+      { ...collector, OTEL_SDK_DISABLED: 'TRUE' },
+      { OTEL_TRACES_EXPORTER: 'otlp', OTEL_SDK_DISABLED: 'true' },
+      { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://127.0.0.1:4318/v1/metrics' },
+    ];
+    for (const environment of off) expect(tracesOf(environment).otlp).to.equal(false);
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    const chosen = {
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.25',
+      OTEL_BSP_MAX_QUEUE_SIZE: '100',
+      TRACEPARENT: traceparent,
+    };
+    expect(tracesOf(chosen)).to.include({
+      sampler: 'parentbased_traceidratio',
+      ratio: 0.25,
+      queueMax: 100,
+      batchMax: 100,
+      traceparent,
+    });
+    expect(tracesOf({ TRACEPARENT: 'garbage' }).traceparent).to.equal(undefined);
+  });
+
+  it('names wrong values of traces all at once', async () => {
+    const wrong = {
+      OTEL_TRACES_EXPORTER: 'zipkin',
+      OTEL_TRACES_SAMPLER: 'sometimes',
+      OTEL_TRACES_SAMPLER_ARG: '1.1',
+      OTEL_SPAN_LINK_COUNT_LIMIT: '0',
+      OTEL_BSP_SCHEDULE_DELAY: 'soon',
+      OTEL_BSP_MAX_QUEUE_SIZE: '-1',
+      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '10000',
+    };
+    const { message } = await refusal('usage', () => readConfig(wrong));
+    for (const name of Object.keys(wrong)) expect(message).to.contain(name);
   });
 
   it('names wrong values of metrics all at once', async () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { preferredWaitSeconds, traceparentIn } from '../../../src/platform/http-headers.ts';
+import { preferredWaitSeconds } from '../../../src/platform/http-headers.ts';
 
 describe('request headers', () => {
   it('reads the seconds of Prefer: wait, wherever it stands', () => {
@@ -19,14 +19,6 @@ describe('request headers', () => {
     expect(preferredWaitSeconds(undefined)).to.equal(undefined);
     for (const header of ['', 'wait', 'wait=', 'wait=-1', 'wait=1.5', 'wait=1e3', 'await=5', 'wait=5s']) {
       expect(preferredWaitSeconds(header), header).to.equal(undefined);
-    }
-  });
-
-  it('takes over a trace context only when it is well-formed', () => {
-    const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
-    expect(traceparentIn(trace)).to.equal(trace);
-    for (const header of [undefined, '', trace.toUpperCase(), `${trace}-x`, `${trace}\n`, [trace]]) {
-      expect(traceparentIn(header)).to.equal(undefined);
     }
   });
 });

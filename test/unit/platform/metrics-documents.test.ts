@@ -12,6 +12,7 @@ import { createHttpServer } from '../../../src/platform/http-server.ts';
 import { measureRequests } from '../../../src/platform/telemetry/http-metrics.ts';
 import { observeProcess } from '../../../src/platform/telemetry/process-metrics.ts';
 import { eventually } from '../../support/eventually.ts';
+import { metricsIn } from '../../support/promql.ts';
 import { seriesIn } from '../../support/scrape.ts';
 import { silentLog } from '../../support/test-server.ts';
 
@@ -38,16 +39,6 @@ interface Panel {
   targets: { expr: string }[];
 }
 const panels: Panel[] = JSON.parse(textOf('dashboard.json')).panels;
-
-/** The metrics an expression is about, with the labels it asks of each. */
-function metricsIn(expr: string): { name: string; labels: string[] }[] {
-  return [...expr.matchAll(/\b((?:tillbox|http|nodejs|process)_\w+)(?:\{([^}]*)\})?/g)]
-    .filter(([, name = '']) => !/^(http_route|http_response_status_code)$/.test(name))
-    .map(([, name = '', matchers = '']) => ({
-      name,
-      labels: [...matchers.matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g)].map(([, label = '']) => label),
-    }));
-}
 
 describe('the dashboard and the alert rules', () => {
   /** The labels of each metric as daemons export them, when everything that can happen has happened. */
@@ -108,12 +99,23 @@ describe('the dashboard and the alert rules', () => {
     ...panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ where: title, expr }))),
   ];
 
+  it('are PromQL: what is none, or asks for a rate of a single value, is refused by this very test', () => {
+    for (const { where, expr } of queries) expect(() => metricsIn(expr), where).not.to.throw();
+    expect(() => metricsIn('sum(rate(tillbox_orders_accepted_total[5m])) >')).to.throw('a mistake at');
+    expect(() => metricsIn('sum by (queue (tillbox_queue_depth)')).to.throw('a mistake at');
+    expect(() => metricsIn('rate(tillbox_orders_accepted_total)')).to.throw('rate without a range');
+    expect(metricsIn('max by (queue) (tillbox_queue_jobs{state="ready"}) > 1')).to.deep.equal([
+      { name: 'tillbox_queue_jobs', labels: ['state', 'queue'] },
+    ]);
+  });
+
   it('name only metrics that the daemons export, and labels these have', () => {
     const asked = queries.flatMap(({ where, expr }) =>
       metricsIn(expr).map((metric) => ({ where, ...metric })),
     );
     const unknown = asked
-      .filter(({ name }) => !exported.has(name))
+      // What Prometheus says itself of each target.
+      .filter(({ name }) => name !== 'up' && !exported.has(name))
       .map(({ where, name }) => `${where}: ${name}`);
     expect(unknown).to.deep.equal([]);
     const without = asked.flatMap(({ where, name, labels }) =>

@@ -1,0 +1,46 @@
+import type { Spans } from '../platform/telemetry/spans.ts';
+import type { Broker, Publication } from './broker/broker.ts';
+import { queueStep, type Step, StepSpans } from './step-spans.ts';
+import { isTraceable } from './traced-message.ts';
+
+/**
+ * Steps 2 and 5 with a span for each message that has a trace, dead letters among them: published, a message tells its
+ * receiver that span.
+ */
+export function tracedPublishing(broker: Pick<Broker, 'publish'>, spans: Spans): Pick<Broker, 'publish'> {
+  const steps = new Map<string, Step>();
+  const stepOf = (queue: string) => {
+    const step = steps.get(queue) ?? queueStep('publish', queue);
+    steps.set(queue, step);
+    return step;
+  };
+  return {
+    publish: async (publications) => {
+      const begun = [...Map.groupBy(publications, ({ queue }) => queue)].map(([queue, same]) =>
+        begin(spans, stepOf(queue), same),
+      );
+      try {
+        await broker.publish(publications);
+      } catch (error) {
+        for (const { step } of begun) step.fail(error);
+        throw error;
+      }
+      for (const { step, messages } of begun)
+        step.end((index) => ({ 'tillbox.order.id': messages[index]?.subject ?? '' }));
+    },
+  };
+}
+
+function begin(spans: Spans, form: Step, publications: readonly Publication[]) {
+  const messages = publications.flatMap(({ data }) => data.messages.filter(isTraceable));
+  const step = new StepSpans(
+    spans,
+    form,
+    messages.map(({ traceparent }) => traceparent),
+  );
+  // The messages are the relay's own, read from the outbox for this one try.
+  messages.forEach((message, index) => {
+    message.traceparent = step.traceparent(index) ?? message.traceparent;
+  });
+  return { step, messages };
+}
