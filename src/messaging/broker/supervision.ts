@@ -10,7 +10,7 @@ const superviseMs = 5_000;
 /** Another instance's look counts for all; less than the interval, so that none is left out by a hair. */
 const supervisedSeconds = 4;
 /** Every so many passes all queues are looked after: those of dead letters, whose jobs nobody leases, too. */
-const passesOfAll = 12;
+const passesOfAll = 3;
 const maintenanceSeconds = 300;
 /**
  * Longer than a worker's, because statistics of a large backlog come before the expired leases; and short,
