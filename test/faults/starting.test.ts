@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { seededRandom } from '../../src/tools/chaos/random.ts';
+import { seededRandom } from '../../src/tools/random.ts';
 import { HarmedSystem, type HarmedSystemSettings, useHarmedSystem } from '../support/harmed-system.ts';
 import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
 
