@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import knex from 'knex';
 import pg from 'pg';
 import { installBroker } from '../messaging/broker/installation.ts';
@@ -5,6 +6,7 @@ import { type DatabaseName, databaseNames } from '../platform/config.ts';
 import { connectionOptions } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
+import { isTooBusyToConnect } from '../platform/postgres-errors.ts';
 import { explainDatabaseError } from './database-errors.ts';
 import { knexConfig, type MigratedSchema } from './migrations.ts';
 import { createRolesTable, ensureRole, grantAuditor, grantService, roleUrl } from './roles.ts';
@@ -14,6 +16,9 @@ const lockKey = 7_420_743_074_407;
 /** Statements of a migration may take long on large tables. */
 const statementMs = 600_000;
 const oldestServerVersion = 150_000;
+/** Where everything starts at once, the server may be too busy to let us in at first. */
+const patienceMs = 15_000;
+const againMs = 250;
 
 /** Administrator URLs of the three databases; two may be the same. */
 export type DatabaseUrls = Record<DatabaseName, string>;
@@ -45,12 +50,27 @@ export async function migrate(
   for (const database of databaseNames) {
     done.push({
       database,
-      migrations: await withLock(urls[database], (admin) =>
-        migrateOne(database, { url: urls[database], admin, log, rotate: options.rotate ?? false }),
+      migrations: await patiently(() =>
+        withLock(urls[database], (admin) =>
+          migrateOne(database, { url: urls[database], admin, log, rotate: options.rotate ?? false }),
+        ),
       ),
     });
   }
   return done;
+}
+
+/** Runs `work`, which is safe to repeat, again while the server lets nobody in, for some seconds. */
+async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isTooBusyToConnect(error) || performance.now() > deadline) throw explainDatabaseError(error);
+      await pause(againMs);
+    }
+  }
 }
 
 async function migrateOne(
@@ -112,8 +132,6 @@ async function withLock<Result>(url: string, work: (admin: pg.Client) => Promise
     await refuseOldServer(admin);
     await admin.query('select pg_advisory_lock($1)', [lockKey]);
     return await work(admin);
-  } catch (error) {
-    throw explainDatabaseError(error);
   } finally {
     await admin.end().catch(() => {});
   }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -9,6 +10,7 @@ import * as paymentsBatches from '../../../migrations/payments/20261125000001_ba
 import { CodedError } from '../../../src/platform/errors.ts';
 import type { EphemeralDatabases } from '../../../src/system/ephemeral-databases.ts';
 import { type DatabaseUrls, migrate } from '../../../src/system/migrate.ts';
+import { TcpLink } from '../../../src/tools/chaos/tcp-link.ts';
 import { createEmptyDatabases, silentLog } from '../../support/test-server.ts';
 
 describe('system: migrate', () => {
@@ -171,6 +173,26 @@ describe('system: migrate', () => {
     } finally {
       await database.destroy();
     }
+  });
+
+  it('has patience with a server that is too busy to let anybody in at first', async function () {
+    this.timeout(30_000);
+    const { urls } = await emptyDatabases();
+    const { hostname, port } = new URL(urls.orders);
+    const link = new TcpLink({ host: hostname, port: Number(port) });
+    const slow = new URL(urls.orders);
+    slow.host = `127.0.0.1:${await link.start()}`;
+    link.set({ swallow: ['down'] });
+    try {
+      const migrated = migrate({ ...urls, orders: slow.href }, silentLog);
+      // Longer than one connection is waited for.
+      await sleep(2_500);
+      link.heal();
+      await migrated;
+    } finally {
+      await link.stop();
+    }
+    await expectComplete(urls);
   });
 
   it('says what to do when a database is missing, refuses the login, or is away', async () => {
