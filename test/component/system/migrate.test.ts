@@ -7,6 +7,7 @@ import knex from 'knex';
 import pg from 'pg';
 import * as ordersBatches from '../../../migrations/orders/20261125000001_batches.ts';
 import * as paymentsBatches from '../../../migrations/payments/20261125000001_batches.ts';
+import * as paymentsReferences from '../../../migrations/payments/20261125000002_references.ts';
 import { CodedError } from '../../../src/platform/errors.ts';
 import type { EphemeralDatabases } from '../../../src/system/ephemeral-databases.ts';
 import { type DatabaseUrls, migrate } from '../../../src/system/migrate.ts';
@@ -69,7 +70,7 @@ describe('system: migrate', () => {
     const first = await migrate(urls, silentLog);
     expect(first.map(({ database, migrations }) => [database, migrations.length])).to.deep.equal([
       ['orders', 2],
-      ['payments', 2],
+      ['payments', 3],
       ['broker', 0],
     ]);
     await expectComplete(urls);
@@ -89,7 +90,7 @@ describe('system: migrate', () => {
   it('does everything once when eight start at the same time on empty databases', async () => {
     const { urls } = await emptyDatabases();
     const all = await Promise.all(Array.from({ length: 8 }, () => migrate(urls, silentLog)));
-    expect(all.flat().flatMap(({ migrations }) => migrations)).to.have.length(4);
+    expect(all.flat().flatMap(({ migrations }) => migrations)).to.have.length(5);
     await expectComplete(urls);
   });
 
@@ -113,10 +114,10 @@ describe('system: migrate', () => {
        delete from payments.migrations;
        drop table payments.outbox, payments.inbox, payments.entries, payments.decisions, payments.topups,
          payments.accounts;
-       drop function payments.refuse_entries_from_nowhere`,
+       drop function payments.refuse_entries_from_nowhere, payments.refuse_orphaned_entries`,
     );
     const done = await migrate(urls, silentLog);
-    expect(done.find(({ database }) => database === 'payments')?.migrations).to.have.length(2);
+    expect(done.find(({ database }) => database === 'payments')?.migrations).to.have.length(3);
     await expectComplete(urls);
   });
 
@@ -139,7 +140,7 @@ describe('system: migrate', () => {
     const env = { ...process.env, PAYMENTS_DATABASE_URL: urls.payments, NO_COLOR: '1' };
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, env });
     expect(stdout)
-      .to.match(/Found 2 Completed Migration/)
+      .to.match(/Found 3 Completed Migration/)
       .and.match(/No Pending/);
   });
 
@@ -166,9 +167,9 @@ describe('system: migrate', () => {
          insert into payments.outbox (queue, messages, message_count) values ('payment-results', '[{"n": 3}]', 1)`,
       );
       const before = [await messages('orders'), await messages('payments'), await waiting()];
-      for (const step of ['down', 'up'] as const)
-        for (const migration of [ordersBatches, paymentsBatches])
-          await database.transaction((tx) => migration[step](tx));
+      const later = [ordersBatches, paymentsBatches, paymentsReferences];
+      for (const { down } of later.toReversed()) await database.transaction((tx) => down(tx));
+      for (const { up } of later) await database.transaction((tx) => up(tx));
       expect([await messages('orders'), await messages('payments'), await waiting()]).to.deep.equal(before);
     } finally {
       await database.destroy();
