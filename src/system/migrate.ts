@@ -16,8 +16,9 @@ const lockKey = 7_420_743_074_407;
 /** Statements of a migration may take long on large tables. */
 const statementMs = 600_000;
 const oldestServerVersion = 150_000;
-/** Where everything starts at once, the server may be too busy to let us in at first. */
-const patienceMs = 15_000;
+/** Where everything starts at once, the server may be too busy to let us in at first: for a connection, and in all. */
+const patience = { connectMs: 15_000 };
+const patienceMs = 30_000;
 const againMs = 250;
 
 /** Administrator URLs of the three databases; two may be the same. */
@@ -93,9 +94,9 @@ async function migrateOne(
 /** The broker's schema belongs to the broker's role, which installs into it and maintains it. */
 async function installBrokerAs(role: string, url: string, admin: pg.Client, auditor: string, log: Logger) {
   await admin.query(`create schema if not exists broker authorization ${pg.escapeIdentifier(role)}`);
-  const brokerUrl = await roleUrl(url, 'broker', log);
-  await installBroker(brokerUrl);
-  const owner = new pg.Client(connectionOptions(brokerUrl, 'tillbox migrate'));
+  const brokerUrl = await roleUrl(url, 'broker', log, patience);
+  await installBroker(brokerUrl, patience);
+  const owner = new pg.Client(connectionOptions(brokerUrl, 'tillbox migrate', patience));
   await owner.connect();
   try {
     await grantAuditor(owner, 'broker', auditor);
@@ -118,7 +119,7 @@ async function runMigrations(schema: MigratedSchema, url: string): Promise<strin
 
 /** Runs `work` as the only migration of that database. The lock dies with the connection. */
 async function withLock<Result>(url: string, work: (admin: pg.Client) => Promise<Result>): Promise<Result> {
-  const options = connectionOptions(url, 'tillbox migrate');
+  const options = connectionOptions(url, 'tillbox migrate', patience);
   const admin = new pg.Client({
     ...options,
     statement_timeout: statementMs,

@@ -183,11 +183,11 @@ describe('system: migrate', () => {
     const link = new TcpLink({ host: hostname, port: Number(port) });
     const slow = new URL(urls.orders);
     slow.host = `127.0.0.1:${await link.start()}`;
-    link.set({ swallow: ['down'] });
+    // A connection, of several exchanges, takes longer than a request would wait for one.
+    link.set({ delayMs: 700 });
     try {
       const migrated = migrate({ ...urls, orders: slow.href }, silentLog);
-      // Longer than one connection is waited for.
-      await sleep(2_500);
+      await sleep(5_000);
       link.heal();
       await migrated;
     } finally {
