@@ -36,6 +36,8 @@ const seedArgument: Argument<number> = {
   read: (text) => (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 ? Number(text) : undefined),
 };
 
+const exitCodes = { pass: 0, fail: 8, interrupted: 130 } as const;
+
 interface ChaosOptionsGiven {
   duration: string;
   seed?: string;
@@ -60,7 +62,7 @@ export function addChaos(program: TillboxCommand): void {
     .option('--separate-databases', 'with a Postgres server each for orders, payments and queues')
     .suggests('--faults', ['kill', 'pause', 'postgres', 'link', 'duplicate', 'poison'])
     .suggests('--instances', ['orders=', 'payments='])
-    .helped(['chaos', 'chaos --duration 10m --separate-databases --instances payments=3 --seed 7'], [8])
+    .helped(['chaos', 'chaos --duration 10m --separate-databases --instances payments=3 --seed 7'], [8, 130])
     .action(run);
 }
 
@@ -94,20 +96,20 @@ async function run(given: ChaosOptionsGiven, command: TillboxCommand): Promise<v
   const interrupts = interruptSignals(terminal);
   terminal.note(`Seed ${options.seed}`);
   const report = await runChaos(options, liveView(terminal), interrupts);
-  if (report !== undefined) terminal.result(report, () => formatChaos(report, terminal));
-  if (report === undefined || interrupts.early.aborted) process.exitCode = 130;
-  else if (!report.ok) process.exitCode = 8;
+  if (report === undefined) terminal.note('interrupted: no verdict');
+  else terminal.result(report, () => formatChaos(report, terminal));
+  process.exitCode = report === undefined ? 130 : exitCodes[report.verdict];
 }
 
 /**
- * Ctrl-C ends the faults early, and what was seen is judged; a second one ends everything at once. What was
+ * Ctrl-C ends the faults early, and says whether something broken was seen; a second one ends everything at once. What was
  * started is undone either way.
  */
 function interruptSignals(terminal: Terminal): ChaosSignals {
   const [early, atOnce] = [new AbortController(), new AbortController()];
   const interrupt = () => {
     if (early.signal.aborted) atOnce.abort();
-    else terminal.note('Ending early, then the verdict; once more ends it at once');
+    else terminal.note('Ending early, then what was seen; once more ends it at once');
     early.abort();
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);

@@ -1,6 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import { type TLSSocket, Server as TlsServer } from 'node:tls';
+import { CodedError } from '../platform/errors.ts';
+import { refuseUnread } from '../platform/http-problems.ts';
 
 /**
  * Connections at once. An idle one costs some 10 KB; and descriptors are left for the connections to the services,
@@ -8,10 +10,13 @@ import type { TLSSocket } from 'node:tls';
  */
 export const connectionsMax = 4_096;
 
+const tooMany =
+  'There are more connections than the gateway holds. Nothing was stored; try again in a second.';
+
 /**
  * Keeps the connections of a server below a bound without locking anybody out: when there is no room, the oldest one
- * that never sent a whole request gives way, and if there is none, those that rest between two requests. So half-open
- * connections, however many, cannot keep a request from being read.
+ * that never sent a whole request gives way, with a 503 that says so, and if there is none, those that rest between
+ * two requests. So half-open connections, however many, cannot keep a request from being read.
  */
 export function guardConnections(server: Server, max = connectionsMax): void {
   const open = new Set<Socket>();
@@ -49,7 +54,9 @@ export function guardConnections(server: Server, max = connectionsMax): void {
     }
     silent.delete(oldest);
     open.delete(oldest);
-    oldest.destroy();
+    // Below TLS nothing can be said.
+    if (server instanceof TlsServer) oldest.destroy();
+    else refuseUnread(oldest, new CodedError('overloaded', tooMany));
   }
 }
 

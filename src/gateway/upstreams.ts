@@ -82,9 +82,10 @@ export class Upstreams {
       if (leftMs <= 0) break;
       // The second round is for those that were cut off, not for those that hang.
       if (hanging.has(instance)) continue;
-      // An instance that hangs must leave time to ask another.
-      const others = forward.repeatable ? Math.max(0, this.size - 1 - index) : 0;
-      const patienceMs = (leftMs - forward.extraMs) / (others + 1);
+      // An instance that hangs must leave time to ask another: half of it, however many there are. With a share
+      // for each, the more instances the sooner a busy one would be taken for one that hangs, and all asked the same.
+      const isLast = !forward.repeatable || index >= this.size - 1;
+      const patienceMs = (leftMs - forward.extraMs) / (isLast ? 1 : 2);
       const msMax = Math.min(leftMs, forward.extraMs + patienceMs);
       try {
         return { result: await instance.send(forward, read, { msMax, patienceMs }), doubtful };

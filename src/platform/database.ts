@@ -239,12 +239,15 @@ export function withSettings(url: string, settings: Readonly<Record<string, stri
   return own.href;
 }
 
-/** The options every connection of ours is opened with, whoever opens it. */
-export function connectionOptions(url: string, name: string) {
+/**
+ * The options every connection of ours is opened with, whoever opens it.
+ * @param options.connectMs how long it is waited for, by whom no request waits
+ */
+export function connectionOptions(url: string, name: string, { connectMs = limits.connectMs } = {}) {
   return {
     connectionString: url,
     application_name: name,
-    connectionTimeoutMillis: limits.connectMs,
+    connectionTimeoutMillis: connectMs,
     query_timeout: limits.queryMs,
     statement_timeout: limits.statementMs,
     lock_timeout: limits.lockMs,

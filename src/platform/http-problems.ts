@@ -152,9 +152,28 @@ export function refuseUnreadable(error: Error & { code?: string }, socket: Socke
     return;
   }
   const { code, detail } = socketCodes[error.code ?? ''] ?? notHttp;
-  const body = JSON.stringify(problemOf(new CodedError(code, detail), randomUUID()));
-  const { status } = errorCatalogue[code];
-  socket.end(
-    `HTTP/1.1 ${status} Refused\r\nContent-Type: ${problemType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  const refusal = new CodedError(code, detail);
+  // The rest may still be on its way: closed at once, the answer would be lost.
+  if (code !== 'request-timeout') socket.end(wholeAnswer(refusal));
+  else if (socket.bytesRead > 0) refuseUnread(socket, refusal);
+  // The request may be there, and this process was too busy to read it: it is read before immediates run.
+  else setImmediate(() => socket.bytesRead > 0 || refuseUnread(socket, refusal));
+}
+
+/** Refuses what may come yet on a connection, and closes it at once: nothing more is read, so the answer stays true. */
+export function refuseUnread(socket: Socket, error: CodedError): void {
+  socket.write(wholeAnswer(error));
+  socket.destroySoon();
+}
+
+function wholeAnswer(error: CodedError): string {
+  const body = JSON.stringify(problemOf(error, randomUUID()));
+  const head = [
+    `HTTP/1.1 ${errorCatalogue[error.code].status} Refused`,
+    `Content-Type: ${problemType}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(error.retryAfterSeconds === undefined ? [] : [`Retry-After: ${error.retryAfterSeconds}`]),
+    'Connection: close',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }

@@ -72,6 +72,13 @@ const connectionMessages = [
   'timeout expired',
 ];
 
+/** The server is there, but takes no more connections, or none yet. */
+const noRoomStates = new Set([
+  '53300', // too_many_connections
+  '57P03', // cannot_connect_now: it starts up
+]);
+const connectTimeouts = ['timeout exceeded when trying to connect', 'timeout expired'];
+
 const unstorableStates = new Set([
   '22P02', // invalid_text_representation: half a surrogate pair
   '22P05', // untranslatable_character: NUL
@@ -113,6 +120,13 @@ export function isOutcomeUnknown(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== undefined) return !neverBegan.has(code);
   return !(error as Error).message.startsWith('timeout exceeded when trying to connect');
+}
+
+/** Whether the server is too busy just now to let anybody in; one that is not there refuses at once. */
+export function isTooBusyToConnect(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code !== undefined) return noRoomStates.has(code);
+  return error instanceof Error && connectTimeouts.some((message) => error.message.startsWith(message));
 }
 
 /** Whether the database answers but has not been migrated (yet). */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import knex from 'knex';
 import pg from 'pg';
 import { installBroker } from '../messaging/broker/installation.ts';
@@ -5,6 +6,7 @@ import { type DatabaseName, databaseNames } from '../platform/config.ts';
 import { connectionOptions } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
+import { isTooBusyToConnect } from '../platform/postgres-errors.ts';
 import { explainDatabaseError } from './database-errors.ts';
 import { knexConfig, type MigratedSchema } from './migrations.ts';
 import { createRolesTable, ensureRole, grantAuditor, grantService, roleUrl } from './roles.ts';
@@ -14,6 +16,10 @@ const lockKey = 7_420_743_074_407;
 /** Statements of a migration may take long on large tables. */
 const statementMs = 600_000;
 const oldestServerVersion = 150_000;
+/** Where everything starts at once, the server may be too busy to let us in at first: for a connection, and in all. */
+const patience = { connectMs: 15_000 };
+const patienceMs = 30_000;
+const againMs = 250;
 
 /** Administrator URLs of the three databases; two may be the same. */
 export type DatabaseUrls = Record<DatabaseName, string>;
@@ -45,12 +51,27 @@ export async function migrate(
   for (const database of databaseNames) {
     done.push({
       database,
-      migrations: await withLock(urls[database], (admin) =>
-        migrateOne(database, { url: urls[database], admin, log, rotate: options.rotate ?? false }),
+      migrations: await patiently(() =>
+        withLock(urls[database], (admin) =>
+          migrateOne(database, { url: urls[database], admin, log, rotate: options.rotate ?? false }),
+        ),
       ),
     });
   }
   return done;
+}
+
+/** Runs `work`, which is safe to repeat, again while the server lets nobody in, for some seconds. */
+async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isTooBusyToConnect(error) || performance.now() > deadline) throw explainDatabaseError(error);
+      await pause(againMs);
+    }
+  }
 }
 
 async function migrateOne(
@@ -73,9 +94,9 @@ async function migrateOne(
 /** The broker's schema belongs to the broker's role, which installs into it and maintains it. */
 async function installBrokerAs(role: string, url: string, admin: pg.Client, auditor: string, log: Logger) {
   await admin.query(`create schema if not exists broker authorization ${pg.escapeIdentifier(role)}`);
-  const brokerUrl = await roleUrl(url, 'broker', log);
-  await installBroker(brokerUrl);
-  const owner = new pg.Client(connectionOptions(brokerUrl, 'tillbox migrate'));
+  const brokerUrl = await roleUrl(url, 'broker', log, patience);
+  await installBroker(brokerUrl, patience);
+  const owner = new pg.Client(connectionOptions(brokerUrl, 'tillbox migrate', patience));
   await owner.connect();
   try {
     await grantAuditor(owner, 'broker', auditor);
@@ -98,7 +119,7 @@ async function runMigrations(schema: MigratedSchema, url: string): Promise<strin
 
 /** Runs `work` as the only migration of that database. The lock dies with the connection. */
 async function withLock<Result>(url: string, work: (admin: pg.Client) => Promise<Result>): Promise<Result> {
-  const options = connectionOptions(url, 'tillbox migrate');
+  const options = connectionOptions(url, 'tillbox migrate', patience);
   const admin = new pg.Client({
     ...options,
     statement_timeout: statementMs,
@@ -112,8 +133,6 @@ async function withLock<Result>(url: string, work: (admin: pg.Client) => Promise
     await refuseOldServer(admin);
     await admin.query('select pg_advisory_lock($1)', [lockKey]);
     return await work(admin);
-  } catch (error) {
-    throw explainDatabaseError(error);
   } finally {
     await admin.end().catch(() => {});
   }

@@ -92,9 +92,15 @@ export async function grantAuditor(owner: pg.Client, schema: string, name: strin
 /**
  * The URL a duty logs in with, found by way of the administrator's URL. An URL that may not read the table
  * of roles is a role's own already, and is answered as it is.
+ * @param patience how long each connection is waited for, if not as usual
  */
-export async function roleUrl(url: string, duty: Duty, log: Logger): Promise<string> {
-  const client = new pg.Client(connectionOptions(url, 'tillbox role'));
+export async function roleUrl(
+  url: string,
+  duty: Duty,
+  log: Logger,
+  patience: { connectMs?: number } = {},
+): Promise<string> {
+  const client = new pg.Client(connectionOptions(url, 'tillbox role', patience));
   client.on('error', () => {});
   await client.connect();
   let login: { name: string; password: string } | undefined;
@@ -111,7 +117,7 @@ export async function roleUrl(url: string, duty: Duty, log: Logger): Promise<str
     throw Object.assign(new Error(`no role for ${duty} yet`), { code: '28000' });
   }
   const own = withLogin(url, login.name, login.password);
-  if (await logsIn(own)) return own;
+  if (await logsIn(own, patience)) return own;
   log.warn(
     { role: login.name },
     'the server refuses the password of the role: taking the role after the login',
@@ -122,8 +128,8 @@ export async function roleUrl(url: string, duty: Duty, log: Logger): Promise<str
 }
 
 /** Whether the server lets this login in; some accept only its own operating-system users. */
-export async function logsIn(url: string): Promise<boolean> {
-  const client = new pg.Client(connectionOptions(url, 'tillbox role'));
+export async function logsIn(url: string, patience: { connectMs?: number } = {}): Promise<boolean> {
+  const client = new pg.Client(connectionOptions(url, 'tillbox role', patience));
   client.on('error', () => {});
   try {
     await client.connect();

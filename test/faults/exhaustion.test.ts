@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import pg from 'pg';
-import { databaseNames } from '../../src/platform/config.ts';
-import { useHarmedSystem } from '../support/harmed-system.ts';
+import { type DatabaseName, databaseNames } from '../../src/platform/config.ts';
+import { type HarmedSystem, useHarmedSystem } from '../support/harmed-system.ts';
 import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
-import { Probe, unacceptable } from '../support/probe.ts';
+import { type Answered, Probe, unacceptable } from '../support/probe.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 
 const answerMsMax = 3_000;
@@ -13,42 +13,82 @@ const answerMsMax = 3_000;
 const heldMs = 60_000;
 const othersMsMax = 2_000;
 
+/** Connections a server gives in all. */
+const connectionsMax = 80;
+
+/** Lets somebody else have all connections of a server for a while, and gives them back; answers what clients got. */
+async function takeConnections(system: HarmedSystem, links: readonly DatabaseName[]): Promise<Answered[]> {
+  const others: pg.Client[] = [];
+  let greedy = true;
+  const full = Promise.withResolvers<void>();
+  const takeAll = async () => {
+    while (greedy) {
+      const client = new pg.Client({ connectionString: system.urls[links[0] as DatabaseName] });
+      client.on('error', () => {});
+      try {
+        await client.connect();
+        others.push(client);
+      } catch {
+        if (others.length > connectionsMax / 2) full.resolve();
+        await sleep(100);
+      }
+    }
+  };
+  const taking = [takeAll(), takeAll(), takeAll(), takeAll()];
+  // The daemons lose theirs, and find none when they come back.
+  for (const link of links) {
+    system.links[link].set({ refuse: true });
+    system.links[link].reset();
+  }
+  await sleep(3_000);
+  await full.promise;
+  for (const link of links) system.links[link].heal();
+  const probe = new Probe(system.first('gateway').url);
+  await sleep(8_000);
+  const answers = await probe.stop();
+  greedy = false;
+  await Promise.all(taking);
+  await Promise.all(others.map((client) => client.end()));
+  return answers;
+}
+
+describe('faults: one of three servers has no connections left', () => {
+  const system = useHarmedSystem({
+    separateDatabases: true,
+    settings: { max_connections: String(connectionsMax) },
+  });
+
+  for (const database of databaseNames) {
+    it(`answers 503 or works on while somebody else has all connections of ${database}, and recovers`, async function () {
+      this.timeout(120_000);
+      const load = await new OrderLoad(system).start();
+      const answers = await takeConnections(system, [database]);
+      const healedAt = performance.now();
+      expect(unacceptable(answers, answerMsMax)).to.deep.equal([]);
+      // Who needs that server is refused, and nobody else is for long.
+      const needed: Record<DatabaseName, string[]> = {
+        orders: ['order', 'list'],
+        payments: ['balance', 'topup'],
+        broker: [],
+      };
+      for (const what of ['order', 'list', 'balance', 'topup']) {
+        const statuses = answers.filter((answer) => answer.what === what).map(({ status }) => status);
+        if (needed[database].includes(what)) expect(statuses, what).to.include(503);
+        else expect(Math.min(...statuses), what).to.be.below(500);
+      }
+      tell(this, told(await expectRecovery(system, load, { healedAt })));
+    });
+  }
+});
+
 describe('faults: something runs out', () => {
-  const system = useHarmedSystem({ settings: { max_connections: '80' } });
+  const system = useHarmedSystem({ settings: { max_connections: String(connectionsMax) } });
 
   it('answers 503 or works on while somebody else has all connections, and recovers', async function () {
     this.timeout(120_000);
     const load = await new OrderLoad(system).start();
-    const others: pg.Client[] = [];
-    let greedy = true;
-    const takeAll = async () => {
-      while (greedy) {
-        const client = new pg.Client({ connectionString: system.urls.orders });
-        client.on('error', () => {});
-        try {
-          await client.connect();
-          others.push(client);
-        } catch {
-          await sleep(25);
-        }
-      }
-    };
-    const taking = [takeAll(), takeAll(), takeAll(), takeAll()];
-    // The daemons lose theirs, and find none when they come back.
-    for (const link of databaseNames) {
-      system.links[link].set({ refuse: true });
-      system.links[link].reset();
-    }
-    await sleep(3_000);
-    for (const link of databaseNames) system.links[link].heal();
-    const probe = new Probe(system.first('gateway').url);
-    await sleep(8_000);
-    const answers = await probe.stop();
-    greedy = false;
-    await Promise.all(taking);
-    await Promise.all(others.map((client) => client.end()));
+    const answers = await takeConnections(system, databaseNames);
     const healedAt = performance.now();
-    expect(others.length).to.be.above(50);
     expect(unacceptable(answers, answerMsMax)).to.deep.equal([]);
     expect(answers.map(({ status }) => status)).to.include(503);
     tell(this, told(await expectRecovery(system, load, { healedAt })));

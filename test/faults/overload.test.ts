@@ -6,7 +6,7 @@ import { useHarmedSystem } from '../support/harmed-system.ts';
 import { tell } from '../support/order-load.ts';
 
 /** At once, far more than are written while the table is locked. */
-const requests = 1_500;
+const requests = 4_000;
 /** Codes of a 503 that say that nothing was stored. */
 const storedNothing = ['unavailable', 'overloaded'];
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { seededRandom } from '../../src/tools/chaos/random.ts';
+import { seededRandom } from '../../src/tools/random.ts';
 import { HarmedSystem, type HarmedSystemSettings, useHarmedSystem } from '../support/harmed-system.ts';
 import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
 
@@ -74,15 +74,27 @@ describe('faults: rolling restarts', () => {
     this.timeout(400_000);
     const load = await new OrderLoad(system, { perSecond: 30 }).start();
     const ends: { name: string; code: number | null; ms: number }[] = [];
+    const failures: Record<string, Set<string>> = {
+      orders: new Set(),
+      payments: new Set(),
+      gateway: new Set(),
+    };
     for (let round = 1; round <= 10; round += 1) {
       for (const daemon of system.daemons) {
+        const before = load.refusals.length;
         ends.push({ name: daemon.name, ...(await daemon.stop()) });
         daemon.start();
         while (!(await daemon.isReady())) await sleep(20);
+        for (const { status, code } of load.refusals.slice(before)) {
+          if (status !== 503) failures[daemon.service]?.add(`${status} ${code}`);
+        }
       }
     }
     const recovery = await expectRecovery(system, load);
     expect(ends.filter(({ code, ms }) => code !== 0 || ms > 10_000)).to.deep.equal([]);
+    // Only a gateway that is away itself answers nothing; of the others clients hear 503 at most.
+    expect([...(failures['orders'] ?? []), ...(failures['payments'] ?? [])]).to.deep.equal([]);
+    expect([...(failures['gateway'] ?? [])].filter((failure) => !failure.startsWith('0 '))).to.deep.equal([]);
     const statuses = new Set(load.refusals.map(({ status, code }) => `${status} ${code}`));
     tell(
       this,

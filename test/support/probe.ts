@@ -5,13 +5,30 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Answered {
   what: string;
   status: number;
+  /** When it was asked, by performance.now(). */
+  at: number;
   ms: number;
 }
 
-/** What a client must never get: no answer, a bug, or one that comes too late. For people. */
+const pauseMs = 100;
+
+/** What is asked only to know how slow this machine is just now: it needs nothing but the gateway's process. */
+const control = 'alive';
+
+/**
+ * What a client must never get: no answer, a bug, or one that comes too late. For people. An answer may take
+ * longer by as much as the gateway took at the same time to say that it is alive: that is the machine, busy
+ * with other things.
+ */
 export function unacceptable(answers: readonly Answered[], msMax: number): string[] {
+  const alive = answers.filter(({ what }) => what === control);
+  const stallMs = ({ at, ms }: Answered) =>
+    alive.filter((one) => one.at < at + ms && one.at + one.ms > at).reduce((sum, one) => sum + one.ms, 0);
   return answers
-    .filter(({ status, ms }) => status === 0 || status === 500 || ms > msMax)
+    .filter((answer) => {
+      const { what, status, ms } = answer;
+      return status === 0 || status === 500 || (what !== control && ms > msMax + stallMs(answer));
+    })
     .map(({ what, status, ms }) => `${what}: ${status} after ${Math.round(ms)} ms`);
 }
 
@@ -33,6 +50,7 @@ export class Probe {
       this.#loop('topup', () => ['/accounts/probe/topups', post({ amount: '0.01' })]),
       this.#loop('balance', () => ['/accounts/probe', {}]),
       this.#loop('list', () => ['/orders?user_id=probe', {}]),
+      this.#loop(control, () => ['/livez', {}]),
     ];
   }
 
@@ -55,8 +73,11 @@ export class Probe {
         (answer) => answer.arrayBuffer().then(() => answer.status),
         () => 0,
       );
-      this.answers.push({ what, status, ms: performance.now() - since });
-      await sleep(100);
+      const answered: Answered = { what, status, at: since, ms: performance.now() - since };
+      this.answers.push(answered);
+      await sleep(pauseMs);
+      // A machine that is busy is late to wake, too.
+      if (what === control) answered.ms = performance.now() - since - pauseMs;
     }
   }
 }

@@ -7,7 +7,7 @@ import { exchange, type GatewayRequest, readText } from './http-exchange.ts';
 export type Failure =
   /** Nothing was sent: there is no connection. */
   | { kind: 'never-sent'; reason: string }
-  /** 503 or 429 of the gateway, which stored nothing; or no answer at all, so that it may have taken effect. */
+  /** 503, 429 or 408 of the gateway, which stored nothing; or no answer at all, so that it may have taken effect. */
   | {
       kind: 'away' | 'lost';
       reason: string;
@@ -34,6 +34,9 @@ const neverSentCodes = new Set([
   'EADDRNOTAVAIL',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
+
+/** Refusals that say to try again: away or overloaded, too many requests, and one that did not arrive in time. */
+const passingStatuses = new Set([503, 429, 408]);
 
 /** Sends a request once, and waits for the answer for 5 s, or until `signal` aborts. Never rejects. */
 export async function tryOnce(
@@ -66,7 +69,7 @@ export function outcomeOfAnswer(
       : { kind: 'refused', problem: strangerProblem(reason) };
   }
   const problem = new GatewayProblem(statusCode, body);
-  if (statusCode !== 503 && statusCode !== 429) return { kind: 'refused', problem };
+  if (!passingStatuses.has(statusCode)) return { kind: 'refused', problem };
   const kind = problem.code === 'outcome-unknown' ? 'lost' : 'away';
   return { kind, problem, reason: problem.message, ...retryAfterMs };
 }

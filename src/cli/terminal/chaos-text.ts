@@ -38,7 +38,12 @@ export function formatChaos(
     plainPaint,
     columns,
   );
-  const lines = [report.ok ? paint.good('PASS: nothing lost, nothing twice') : paint.bad('FAIL'), '', fields];
+  const titles = {
+    pass: paint.good('PASS: nothing lost, nothing twice'),
+    fail: paint.bad('FAIL'),
+    interrupted: 'interrupted: no verdict, nothing broken was seen',
+  };
+  const lines = [titles[report.verdict], '', fields];
   const failures = report.failures.map(({ invariant, id, detail }) =>
     wrap(`${invariant} ${visible(id)} ${visible(detail)}`, columns)
       .join('\n')

@@ -9,8 +9,8 @@ export const schema = 'broker';
 export const queues = ['payment-requests', 'payment-results'] as const satisfies Queue[];
 
 /** Options of an instance with a connection of its own. */
-export function brokerConnection(url: string, name: string) {
-  const { types: _types, ...connection } = connectionOptions(url, `tillbox ${name} broker`);
+export function brokerConnection(url: string, name: string, patience: { connectMs?: number } = {}) {
+  const { types: _types, ...connection } = connectionOptions(url, `tillbox ${name} broker`, patience);
   return { ...connection, schema, migrate: false, createSchema: false, schedule: false };
 }
 

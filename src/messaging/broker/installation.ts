@@ -37,9 +37,9 @@ const queueSettings: readonly (readonly [name: string, settings: Omit<QueueSetti
  * Installs or upgrades pg-boss's schema and the queues; the schema itself exists and belongs to the role in
  * the URL. Safe to repeat. Called by `tillbox migrate` alone.
  */
-export async function installBroker(url: string): Promise<void> {
+export async function installBroker(url: string, patience: { connectMs?: number } = {}): Promise<void> {
   const boss = new PgBoss({
-    ...brokerConnection(url, 'migrate'),
+    ...brokerConnection(url, 'migrate', patience),
     max: 1,
     migrate: true,
     supervise: false,

@@ -11,6 +11,8 @@ import { roleUrl } from '../../system/roles.ts';
 const statementMs = 600_000;
 /** The snapshot of one database waits while another is read. */
 const idleInTransactionMs = 600_000;
+/** Nobody waits for an answer of the audit as for one of the services, and a busy server is no reason to give up. */
+const patience = { connectMs: 15_000 };
 /** Rows held at once from one statement. */
 const pageSize = 1_000;
 
@@ -38,7 +40,7 @@ export class AuditDatabase {
   static async open(name: DatabaseName, url: string): Promise<AuditDatabase> {
     try {
       const client = new pg.Client({
-        ...connectionOptions(url, 'tillbox audit'),
+        ...connectionOptions(url, 'tillbox audit', patience),
         statement_timeout: statementMs,
         query_timeout: 0,
         idle_in_transaction_session_timeout: idleInTransactionMs,
@@ -143,7 +145,7 @@ export class AuditDatabase {
 export async function auditorUrls(urls: DatabaseUrls, log: Logger): Promise<DatabaseUrls> {
   const found = databaseNames.map(async (name) => {
     try {
-      return [name, await roleUrl(urls[name], 'auditor', log)];
+      return [name, await roleUrl(urls[name], 'auditor', log, patience)];
     } catch (error) {
       throw explain(name, error);
     }

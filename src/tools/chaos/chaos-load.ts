@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, fetch } from 'undici';
 import { formatAmount } from '../../platform/money.ts';
+import type { Random } from '../random.ts';
 import type { ClientRecord, Outcome } from './client-record.ts';
-import type { Random } from './random.ts';
 
 /** Longer than the gateway takes to refuse. */
 const answerMsMax = 5_000;

@@ -1,13 +1,13 @@
 import { pause } from '../../platform/lifecycle.ts';
 import { createLogger } from '../../platform/logging.ts';
 import { roleUrl } from '../../system/roles.ts';
+import { seededRandom } from '../random.ts';
 import { ChaosLoad } from './chaos-load.ts';
 import { ChaosSystem } from './chaos-system.ts';
 import { ClientRecord, type Outcome } from './client-record.ts';
 import { ContinuousAudit } from './continuous-audit.ts';
 import { FaultSchedule, type Strike } from './fault-schedule.ts';
 import type { FaultName, Victims } from './faults.ts';
-import { seededRandom } from './random.ts';
 import { countNewOrders, readFinalOrders } from './stored-state.ts';
 import { type ChaosReport, judge, livenessMs } from './verdict.ts';
 
@@ -113,8 +113,9 @@ async function harm(
     await heal(system);
     await schedule.strikeMissing(early);
     await heal(system);
+    const healedAt = performance.now();
     await load.stop();
-    const finalAfterMs = await untilFinal(system, atOnce);
+    const finalAfterMs = await untilFinal(system, healedAt, atOnce);
     await audits.stop();
     events.phase('judging');
     return await judge({
@@ -126,6 +127,7 @@ async function harm(
       audits,
       finalAfterMs,
       startedAt,
+      interrupted: early.aborted,
       hurry: atOnce,
     });
   } finally {
@@ -147,9 +149,8 @@ function whenAborted(signal: AbortSignal): Promise<undefined> {
   });
 }
 
-/** Milliseconds until no order is NEW any more; null when that takes too long. */
-async function untilFinal(system: ChaosSystem, atOnce: AbortSignal): Promise<number | null> {
-  const since = performance.now();
+/** Milliseconds from `since` until no order is NEW any more; null when that takes too long. */
+async function untilFinal(system: ChaosSystem, since: number, atOnce: AbortSignal): Promise<number | null> {
   while (performance.now() - since < livenessMs && !atOnce.aborted) {
     const waiting = await countNewOrders(system.urls).catch(() => Number.POSITIVE_INFINITY);
     if (waiting === 0) return Math.round(performance.now() - since);

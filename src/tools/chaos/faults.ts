@@ -4,8 +4,8 @@ import { publishOnce } from '../../messaging/broker/stored-jobs.ts';
 import { messageId, type PaymentResult, toCloudEvent } from '../../messaging/messages.ts';
 import { pause } from '../../platform/lifecycle.ts';
 import { parseAmount } from '../../platform/money.ts';
+import type { Random } from '../random.ts';
 import type { ClientRecord } from './client-record.ts';
-import type { Random } from './random.ts';
 import type { TcpLink, Weather } from './tcp-link.ts';
 
 /** What can be done to a system. */

@@ -19,8 +19,16 @@ export const livenessMs = 30_000;
 const quietMsMax = 30_000;
 const failuresMax = 100;
 
+/**
+ * Whether the promise held. What was seen broken is a `fail` however the run ended; a run that was ended early
+ * and saw nothing broken has none.
+ */
+export type Verdict = 'pass' | 'fail' | 'interrupted';
+
 /** What came of it. `--json` prints this. */
 export interface ChaosReport {
+  verdict: Verdict;
+  /** Whether the verdict is `pass`. */
   ok: boolean;
   seed: number;
   seconds: number;
@@ -43,13 +51,16 @@ export interface Evidence {
   audits: ContinuousAudit;
   finalAfterMs: number | null;
   startedAt: number;
+  /** Whether the faults were ended before their time. */
+  interrupted: boolean;
   /** Ends the judging at once. */
   hurry: AbortSignal;
 }
 
 /** Decides: safety, liveness, and whether the run proves anything. */
 export async function judge(evidence: Evidence): Promise<ChaosReport> {
-  const { system, options, record, schedule, victims, audits, finalAfterMs, startedAt } = evidence;
+  const { system, options, record, schedule, victims, audits, finalAfterMs, startedAt, interrupted } =
+    evidence;
   const { poison, others } = await readDeadLetters(system.urls);
   const found = [...victims.poisoned].filter((id) => poison.has(id)).length;
   const faults = countStrikes(options.faults, schedule.strikes);
@@ -89,10 +100,12 @@ export async function judge(evidence: Evidence): Promise<ChaosReport> {
   }
   if (found < victims.poisoned.size)
     fail('poison-kept', `${victims.poisoned.size - found} poisoned messages are in no dead-letter queue`);
-  for (const detail of unproven(faults, audits.done)) fail('proves-something', detail);
+  if (!interrupted) for (const detail of unproven(faults, audits.done)) fail('proves-something', detail);
   const { deliveries, duplicates, slowestMs } = await readDeliveries(system.urls);
+  const verdict = verdictOf(failures.length, interrupted);
   return {
-    ok: failures.length === 0,
+    verdict,
+    ok: verdict === 'pass',
     seed: options.seed,
     seconds: Math.round((performance.now() - startedAt) / 100) / 10,
     faults,
@@ -103,6 +116,12 @@ export async function judge(evidence: Evidence): Promise<ChaosReport> {
     recovery: { all_final_after_ms: finalAfterMs, slowest_order_ms: slowestMs },
     failures: failures.slice(0, failuresMax),
   };
+}
+
+/** Pure. */
+export function verdictOf(failures: number, interrupted: boolean): Verdict {
+  if (failures > 0) return 'fail';
+  return interrupted ? 'interrupted' : 'pass';
 }
 
 /** How often each chosen fault struck, and how often it could not. Pure. */

@@ -1,5 +1,5 @@
 import { formatAmount } from '../../platform/money.ts';
-import { seededRandom } from '../chaos/random.ts';
+import { seededRandom } from '../random.ts';
 import type { Target } from './connection.ts';
 
 /** Which orders a run sends: the same seed, the same orders in the same sequence, for users of its own. */

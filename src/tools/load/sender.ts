@@ -54,7 +54,7 @@ interface Client<Work> {
 }
 
 /**
- * Clients that send jobs and try again, with the same idempotency key, what was refused with 5xx or 429 or got
+ * Clients that send jobs and try again, with the same idempotency key, what was refused with 5xx, 429 or 408 or got
  * no answer; anything else is final. They cost a few microseconds a job: callbacks and no promises.
  */
 export class Sender<Work extends Job> {
@@ -144,12 +144,12 @@ export class Sender<Work extends Job> {
     const answer = statusText(status);
     this.#count(answer);
     this.lastAnswerAt = performance.now();
-    if (status < 500 && status !== 429) {
+    if (status < 500 && status !== 429 && status !== 408) {
       this.#end(client, response, answer);
       return;
     }
     // Only what is known to have stored nothing leaves the outcome certain.
-    if (status !== 503 && status !== 429) this.#markUncertain(client);
+    if (status >= 500 && status !== 503) this.#markUncertain(client);
     else if (response.body.includes('outcome-unknown')) this.#markUncertain(client);
     const seconds = Number(headerIn(response.head, 'retry-after') ?? 0);
     this.#tryAgain(client, response, answer, Number.isFinite(seconds) ? seconds * 1_000 : 0);

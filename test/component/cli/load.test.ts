@@ -125,6 +125,7 @@ describe('tillbox load', () => {
     shop.refuse = (key, tries) => {
       const number = Number(key.split('-').at(-1));
       if (tries > 2) return undefined;
+      if (number % 5 === 0) return problem(408, 'request-timeout');
       if (number % 5 === 1) return problem(503, 'unavailable');
       if (number % 5 === 2) return cut;
       // Took effect, and the answer is lost.
@@ -136,8 +137,8 @@ describe('tillbox load', () => {
     };
     const { code, report } = await load('--orders', '25', '--json');
     expect(code).to.equal(0);
-    expect(report).to.include({ orders: 25, finished: 25, errors: 0, lost: 0, doubled: 0, retries: 30 });
-    expect(report.answers).to.deep.equal({ 201: 25, 503: 10, ECONNRESET: 20 });
+    expect(report).to.include({ orders: 25, finished: 25, errors: 0, lost: 0, doubled: 0, retries: 40 });
+    expect(report.answers).to.deep.equal({ 201: 25, 408: 10, 503: 10, ECONNRESET: 20 });
     expect(new Set(sentOrders().map(({ key }) => key)).size).to.equal(25);
   });
 

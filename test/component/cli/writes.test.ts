@@ -40,15 +40,16 @@ describe('a write on the command line', () => {
     return runTillbox(words, { TILLBOX_URL: gateway.url, TILLBOX_HOME: home.home });
   };
 
-  it('is retried with the same key after a 503', async () => {
-    const answers = [problem(503, 'unavailable'), json(201, orderView())];
+  it('is retried with the same key after a 503, or when it did not arrive in time', async () => {
+    const answers = [problem(503, 'unavailable'), problem(408, 'request-timeout'), json(201, orderView())];
     const { code, stdout } = await run(answers, 'create-order', 'alice', '10', '--json');
     expect(code).to.equal(0);
     expect(JSON.parse(stdout)).to.deep.equal(orderView());
-    const [first, second] = gateway?.requests ?? [];
-    expect(gateway?.requests).to.have.length(2);
+    const [first, second, third] = gateway?.requests ?? [];
+    expect(gateway?.requests).to.have.length(3);
     expect(first?.key).to.match(/^[0-9a-f-]{36}$/);
     expect(second).to.deep.equal(first);
+    expect(third).to.deep.equal(first);
     expect(pending()).to.deep.equal([]);
   });
 

@@ -85,6 +85,28 @@ describe('payments: what the ledger cannot hold', () => {
     });
   });
 
+  it('an account or a top-up taken from under its entries, or an entry moved away from them', async () => {
+    const changes: [string, unknown[]][] = [
+      // The account of a top-up keeps it by a foreign key of its own.
+      [`delete from payments.accounts where user_id = $1`, ['unfunded']],
+      [`update payments.accounts set user_id = 'other' where user_id = $1`, ['unfunded']],
+      ['delete from payments.topups where id = $1', [topupId]],
+      ['update payments.topups set id = gen_random_uuid() where id = $1', [topupId]],
+      [`update payments.topups set user_id = 'unfunded' where id = $1`, [topupId]],
+      [`update payments.entries set user_id = 'nobody' where user_id = $1 and seq = 2`, [userId]],
+      ['update payments.entries set topup_id = gen_random_uuid() where topup_id = $1', [topupId]],
+    ];
+    await insert('accounts', { user_id: 'unfunded' });
+    await insert('entries', { ...debit, user_id: 'unfunded', order_id: randomUUID() });
+    for (const [change, values] of changes) {
+      const error = await databases.sql('payments', change, values).catch((reason) => reason);
+      expect(error, change).to.have.property('code', foreignKeyViolation);
+    }
+    await databases.sql('payments', 'update payments.accounts set user_id = user_id, balance = balance');
+    await insert('accounts', { user_id: 'unused' });
+    await databases.sql('payments', `delete from payments.accounts where user_id = 'unused'`);
+  });
+
   it('a second decision about an order', async () => {
     const second = { order_id: orderId, user_id: userId, amount: 30, outcome: 'paid' };
     await refuses(uniqueViolation, 'decisions', second);

@@ -8,6 +8,45 @@ import { silentLog } from '../../support/test-server.ts';
 /** Far above what it takes, far below the 65 s for which a client may keep a connection open. */
 const closeMsMax = 5_000;
 
+/** Longer than a connection may be silent. */
+const busyMs = 6_500;
+
+describe('an HTTP server that is too busy to read', () => {
+  it('serves what arrived in time, however late it gets to it', async function () {
+    this.timeout(30_000);
+    const app = createHttpServer({ log: silentLog, bodies: 'json' });
+    const { port } = new URL(await listen(app, '127.0.0.1', 0));
+    const accepted = once(app.server, 'connection');
+    const socket = connect(Number(port), '127.0.0.1').setEncoding('utf8');
+    await accepted;
+    socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, busyMs);
+    const [answer] = await once(socket, 'data');
+    expect(answer).to.match(/^HTTP\/1.1 200 /);
+    socket.destroy();
+    await app.close();
+  });
+
+  it('refuses who was silent all the time, and reads nothing from them any more', async function () {
+    this.timeout(30_000);
+    const app = createHttpServer({ log: silentLog, bodies: 'json' });
+    let served = 0;
+    app.get('/work', () => {
+      served += 1;
+      return {};
+    });
+    const { port } = new URL(await listen(app, '127.0.0.1', 0));
+    const socket = connect(Number(port), '127.0.0.1').setEncoding('utf8');
+    socket.on('error', () => {});
+    const [answer] = await once(socket, 'data');
+    socket.write('GET /work HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(answer).to.match(/^HTTP\/1.1 408 /);
+    await once(socket, 'close');
+    await app.close();
+    expect(served).to.equal(0);
+  });
+});
+
 describe('an HTTP server that closes', () => {
   const request = 'GET /slow HTTP/1.1\r\nHost: x\r\n\r\n';
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -6,9 +7,11 @@ import knex from 'knex';
 import pg from 'pg';
 import * as ordersBatches from '../../../migrations/orders/20261125000001_batches.ts';
 import * as paymentsBatches from '../../../migrations/payments/20261125000001_batches.ts';
+import * as paymentsReferences from '../../../migrations/payments/20261125000002_references.ts';
 import { CodedError } from '../../../src/platform/errors.ts';
 import type { EphemeralDatabases } from '../../../src/system/ephemeral-databases.ts';
 import { type DatabaseUrls, migrate } from '../../../src/system/migrate.ts';
+import { TcpLink } from '../../../src/tools/chaos/tcp-link.ts';
 import { createEmptyDatabases, silentLog } from '../../support/test-server.ts';
 
 describe('system: migrate', () => {
@@ -67,7 +70,7 @@ describe('system: migrate', () => {
     const first = await migrate(urls, silentLog);
     expect(first.map(({ database, migrations }) => [database, migrations.length])).to.deep.equal([
       ['orders', 2],
-      ['payments', 2],
+      ['payments', 3],
       ['broker', 0],
     ]);
     await expectComplete(urls);
@@ -87,7 +90,7 @@ describe('system: migrate', () => {
   it('does everything once when eight start at the same time on empty databases', async () => {
     const { urls } = await emptyDatabases();
     const all = await Promise.all(Array.from({ length: 8 }, () => migrate(urls, silentLog)));
-    expect(all.flat().flatMap(({ migrations }) => migrations)).to.have.length(4);
+    expect(all.flat().flatMap(({ migrations }) => migrations)).to.have.length(5);
     await expectComplete(urls);
   });
 
@@ -111,10 +114,10 @@ describe('system: migrate', () => {
        delete from payments.migrations;
        drop table payments.outbox, payments.inbox, payments.entries, payments.decisions, payments.topups,
          payments.accounts;
-       drop function payments.refuse_entries_from_nowhere`,
+       drop function payments.refuse_entries_from_nowhere, payments.refuse_orphaned_entries`,
     );
     const done = await migrate(urls, silentLog);
-    expect(done.find(({ database }) => database === 'payments')?.migrations).to.have.length(2);
+    expect(done.find(({ database }) => database === 'payments')?.migrations).to.have.length(3);
     await expectComplete(urls);
   });
 
@@ -137,7 +140,7 @@ describe('system: migrate', () => {
     const env = { ...process.env, PAYMENTS_DATABASE_URL: urls.payments, NO_COLOR: '1' };
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, env });
     expect(stdout)
-      .to.match(/Found 2 Completed Migration/)
+      .to.match(/Found 3 Completed Migration/)
       .and.match(/No Pending/);
   });
 
@@ -164,13 +167,33 @@ describe('system: migrate', () => {
          insert into payments.outbox (queue, messages, message_count) values ('payment-results', '[{"n": 3}]', 1)`,
       );
       const before = [await messages('orders'), await messages('payments'), await waiting()];
-      for (const step of ['down', 'up'] as const)
-        for (const migration of [ordersBatches, paymentsBatches])
-          await database.transaction((tx) => migration[step](tx));
+      const later = [ordersBatches, paymentsBatches, paymentsReferences];
+      for (const { down } of later.toReversed()) await database.transaction((tx) => down(tx));
+      for (const { up } of later) await database.transaction((tx) => up(tx));
       expect([await messages('orders'), await messages('payments'), await waiting()]).to.deep.equal(before);
     } finally {
       await database.destroy();
     }
+  });
+
+  it('has patience with a server that is too busy to let anybody in at first', async function () {
+    this.timeout(30_000);
+    const { urls } = await emptyDatabases();
+    const { hostname, port } = new URL(urls.orders);
+    const link = new TcpLink({ host: hostname, port: Number(port) });
+    const slow = new URL(urls.orders);
+    slow.host = `127.0.0.1:${await link.start()}`;
+    // A connection, of several exchanges, takes longer than a request would wait for one.
+    link.set({ delayMs: 700 });
+    try {
+      const migrated = migrate({ ...urls, orders: slow.href }, silentLog);
+      await sleep(5_000);
+      link.heal();
+      await migrated;
+    } finally {
+      await link.stop();
+    }
+    await expectComplete(urls);
   });
 
   it('says what to do when a database is missing, refuses the login, or is away', async () => {

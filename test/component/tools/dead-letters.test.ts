@@ -8,6 +8,8 @@ import { CodedError } from '../../../src/platform/errors.ts';
 import { DeadLetters, type ListOptions } from '../../../src/tools/dead-letters.ts';
 import { useDatabases } from '../../support/databases.ts';
 import { eventually } from '../../support/eventually.ts';
+import { StepByStep } from '../../support/step-by-step.ts';
+import { SteppedQueues } from '../../support/stepped-queues.ts';
 import { silentLog } from '../../support/test-server.ts';
 
 describe('tools: dead letters', () => {
@@ -139,6 +141,54 @@ describe('tools: dead letters', () => {
       'redriven',
     ]);
     expect(await waitingRequests()).to.have.length(1);
+  });
+
+  it('charges once for a request in two letters, redriven twice each, before it is paid and after', async () => {
+    const services = await StepByStep.open(databases.adminUrls);
+    const queues = new SteppedQueues(databases, services);
+    try {
+      await services.user('alice', 100_00n);
+      const [orderId = ''] = await services.create('alice', 40_00n);
+      await services.publish('orders');
+      // Given up by the broker, and refused by a version that did not know it: the queue has it no more.
+      for (const reason of ['broker-gave-up', 'unknown-type']) {
+        await databases.sql(
+          'broker',
+          `insert into broker.job (name, data) select name || '-dead-letters',
+             data || jsonb_build_object('dead_letter', jsonb_build_object('reason', $1::text))
+             from broker.job where name = 'payment-requests'`,
+          [reason],
+        );
+      }
+      await databases.sql('broker', `delete from broker.job where name = 'payment-requests'`);
+      const [first = '', second = ''] = (await listed()).map(({ id }) => id);
+      const payAll = async () => {
+        await queues.deliver('payment-requests');
+        await services.process();
+        await services.publish('payments');
+        await queues.deliver('payment-results');
+      };
+      expect(await redrive([first, first])).to.deep.equal(['redriven']);
+      expect(await redrive([first])).to.deep.equal(['already-redriven']);
+      await payAll();
+      expect(await redrive([first, second])).to.deep.equal(['already-redriven', 'redriven']);
+      expect(await redrive([first, second])).to.deep.equal(['already-redriven', 'already-redriven']);
+      await payAll();
+
+      const debits = await databases.sql(
+        'payments',
+        'select amount, balance from payments.entries where order_id = $1',
+        [orderId],
+      );
+      expect(debits).to.deep.equal([{ amount: '-4000', balance: '6000' }]);
+      const [order] = await databases.sql('orders', 'select status from orders.orders where id = $1', [
+        orderId,
+      ]);
+      expect(order).to.deep.equal({ status: 'FINISHED' });
+      expect(await listed()).to.deep.equal([]);
+    } finally {
+      await services.close();
+    }
   });
 
   it('names the letter a redriven message was in when it is refused again', async () => {

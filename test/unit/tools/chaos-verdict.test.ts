@@ -1,7 +1,14 @@
 import { expect } from 'chai';
-import { countStrikes, unproven } from '../../../src/tools/chaos/verdict.ts';
+import { countStrikes, unproven, verdictOf } from '../../../src/tools/chaos/verdict.ts';
 
 describe('what a chaos run proves', () => {
+  it('is a failure when something broken was seen, however it ended, and nothing when it was ended early', () => {
+    expect(verdictOf(0, false)).to.equal('pass');
+    expect(verdictOf(0, true)).to.equal('interrupted');
+    expect(verdictOf(1, false)).to.equal('fail');
+    expect(verdictOf(1, true)).to.equal('fail');
+  });
+
   it('counts what struck and what could not, for each chosen fault', () => {
     const strikes = [
       { fault: 'kill', struck: true },

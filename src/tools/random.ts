@@ -1,4 +1,4 @@
-/** Random numbers that a seed repeats: the same seed, the same schedule of faults. */
+/** Random numbers that a seed repeats: the same seed, the same numbers. */
 export interface Random {
   /** From 0 up to, not including, 1. */
   next(): number;
