@@ -33,7 +33,9 @@ export class PreparedClient extends pg.Client {
   #nameOf(text: string): string | undefined {
     const known = this.#names.get(text);
     if (known !== undefined || this.#names.size === preparedMax) return known;
-    const name = `broker_${this.#names.size}`;
+    // Says in errors and on the wire what it is; the number makes it unique.
+    const beginning = text.trim().replaceAll(/\s+/g, ' ').slice(0, 40);
+    const name = `${this.#names.size} ${beginning}`;
     this.#names.set(text, name);
     return name;
   }

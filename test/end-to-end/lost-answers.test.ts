@@ -12,8 +12,8 @@ const answers: { what: string; link: DatabaseName; text: string; after?: string 
   { what: 'a settlement', link: 'orders', text: 'orders_settle' },
   { what: 'the insert of requests into the broker', link: 'broker', text: 'payment.requested.v1' },
   { what: 'the insert of results into the broker', link: 'broker', text: 'payment.succeeded.v1' },
-  { what: 'a fetch of requests', link: 'broker', text: 'SKIP LOCKED' },
-  { what: 'a completion', link: 'broker', text: 'completed_on = ' },
+  { what: 'a fetch of requests', link: 'broker', text: 'WITH next AS' },
+  { what: 'a completion', link: 'broker', text: 'WITH results AS ( UPDATE' },
   { what: 'what goes into the inbox', link: 'payments', text: 'inbox_receive' },
   { what: 'the COMMIT of decisions', link: 'payments', text: 'commit', after: 'decisions_insert' },
   {
