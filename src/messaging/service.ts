@@ -1,11 +1,12 @@
 import type { Meter } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { Database, plansByIndex } from '../platform/database.ts';
+import { Database } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { createHttpServer, listen } from '../platform/http-server.ts';
 import { openForGateway } from '../platform/identity/service-door.ts';
 import { type Daemon, waitUntilAvailable } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
+import { plansByIndex } from '../platform/postgres-connection.ts';
 import type { RetentionSettings } from '../platform/retention.ts';
 import { measureRequests } from '../platform/telemetry/http-metrics.ts';
 import { traceRequests } from '../platform/telemetry/http-spans.ts';

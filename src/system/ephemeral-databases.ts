@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { databaseNames } from '../platform/config.ts';
-import { connectionOptions } from '../platform/database.ts';
+import { connectionOptions } from '../platform/postgres-connection.ts';
 import { explainDatabaseError } from './database-errors.ts';
 import type { DatabaseUrls } from './migrate.ts';
 

@@ -1,7 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { connectionOptions } from '../platform/database.ts';
 import type { Logger } from '../platform/logging.ts';
+import { connectionOptions } from '../platform/postgres-connection.ts';
 import { grantsFor } from './privileges.ts';
 
 /**

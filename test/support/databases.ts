@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { Outbox } from '../../src/messaging/outbox.ts';
-import { Database, plansByIndex } from '../../src/platform/database.ts';
+import { Database } from '../../src/platform/database.ts';
+import { plansByIndex } from '../../src/platform/postgres-connection.ts';
 import type { EphemeralDatabases } from '../../src/system/ephemeral-databases.ts';
 import type { DatabaseUrls } from '../../src/system/migrate.ts';
 import { type Duty, roleUrl } from '../../src/system/roles.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Job, PgBoss } from 'pg-boss';
-import { Database, plansByIndex, withSettings } from '../../platform/database.ts';
+import { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logging.ts';
+import { plansByIndex, withSettings } from '../../platform/postgres-connection.ts';
 import { PreparedClient } from '../../platform/prepared-client.ts';
 import type { Queue } from '../messages.ts';
 import { type QueueDepth, queueDepthStatement } from '../queue-depth-store.ts';

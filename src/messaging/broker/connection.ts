@@ -1,4 +1,5 @@
-import { connectionOptions, type Queryable } from '../../platform/database.ts';
+import type { Queryable } from '../../platform/database.ts';
+import { connectionOptions } from '../../platform/postgres-connection.ts';
 import type { Queue } from '../messages.ts';
 
 /** What every use of pg-boss begins with. Nothing but this folder knows it. */

@@ -1,8 +1,9 @@
 import pg from 'pg';
 import { type DatabaseName, databaseNames } from '../../platform/config.ts';
-import { connectionOptions, type Statement } from '../../platform/database.ts';
+import type { Statement } from '../../platform/database.ts';
 import { CodedError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logging.ts';
+import { connectionOptions } from '../../platform/postgres-connection.ts';
 import { isNotMigrated, isUnavailable } from '../../platform/postgres-errors.ts';
 import type { DatabaseUrls } from '../../system/migrate.ts';
 import { roleUrl } from '../../system/roles.ts';

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { type BrokerExamination, examineBroker } from '../../messaging/broker/installation.ts';
-import { connectionOptions, Database } from '../../platform/database.ts';
+import { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logging.ts';
+import { connectionOptions } from '../../platform/postgres-connection.ts';
 import { isNotMigrated } from '../../platform/postgres-errors.ts';
 import { roleUrl } from '../../system/roles.ts';
 import type { ExaminedDatabase } from './examined-databases.ts';

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { type DatabaseName, databaseNames } from '../../platform/config.ts';
-import { connectionOptions } from '../../platform/database.ts';
 import { CodedError } from '../../platform/errors.ts';
+import { connectionOptions } from '../../platform/postgres-connection.ts';
 import { explainDatabaseError } from '../../system/database-errors.ts';
 import type { Duty } from '../../system/roles.ts';
 import { type Finding, failure, ok, warning } from './finding.ts';

@@ -7,8 +7,8 @@ import { findAccounts, listEntries } from '../../../src/payments/account-store.t
 import { reportPayments } from '../../../src/payments/board.ts';
 import { AccountKeyPruning } from '../../../src/payments/prune-account-keys.ts';
 import { InboxPruning } from '../../../src/payments/prune-inbox.ts';
-import { plansByIndex } from '../../../src/platform/database.ts';
 import { IdempotencyKeyPruning } from '../../../src/platform/idempotency-key-store.ts';
+import { plansByIndex } from '../../../src/platform/postgres-connection.ts';
 import { useDatabases } from '../../support/databases.ts';
 import { StepByStep } from '../../support/step-by-step.ts';
 

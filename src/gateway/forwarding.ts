@@ -1,0 +1,108 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { preferredWaitSeconds } from '../platform/http-headers.ts';
+import { principalHeaderName } from '../platform/identity/gateway-credential.ts';
+import { principalHeader } from '../platform/identity/principal.ts';
+import type { OrderBatches } from './order-batches.ts';
+import { refuseAnothers } from './ownership.ts';
+import type { Route } from './routes.ts';
+import type { Upstreams } from './upstreams.ts';
+
+/** Headers that mean something to a service; no other crosses. */
+const requestHeaders = [
+  'content-type',
+  'idempotency-key',
+  'prefer',
+  'traceparent',
+  'tracestate',
+  'last-event-id',
+] as const;
+/** Those of them that an order in a batch has. */
+const batchedHeaders = ['idempotency-key', 'traceparent'] as const;
+/** Headers of an answer that mean something to a client. */
+const answerHeaders = [
+  'content-type',
+  'content-length',
+  'location',
+  'idempotent-replayed',
+  'preference-applied',
+  'retry-after',
+  'cache-control',
+] as const;
+
+/** Passes requests on to the services, and their answers back. */
+export class Forwarding {
+  readonly #upstreams: Record<'orders' | 'payments', Upstreams>;
+  readonly #orders: OrderBatches;
+  /** Event streams under way. They may last for ever. */
+  readonly #streams = new Set<FastifyReply>();
+
+  /** @param options.orders takes the orders that may travel together */
+  constructor(options: { upstreams: Record<'orders' | 'payments', Upstreams>; orders: OrderBatches }) {
+    this.#upstreams = options.upstreams;
+    this.#orders = options.orders;
+  }
+
+  /** The handler of a route. */
+  handlerOf(route: Route) {
+    const { method, service, batched, streamed } = route;
+    const upstreams = this.#upstreams[service];
+    return async (request: FastifyRequest, reply: FastifyReply) => {
+      const waitSeconds = preferredWaitSeconds(request.headers['prefer']);
+      const body = request.body as Buffer | undefined;
+      const { principal } = request.visit;
+      refuseAnothers(principal, route, { params: request.params, query: request.query, body });
+      if (batched && body !== undefined && waitSeconds === undefined) {
+        const headers = pick(request, batchedHeaders);
+        const answer = await this.#orders.submit({ headers, body });
+        return reply.code(answer.status).headers(answer.headers).serializer(asItIs).send(answer.body);
+      }
+      const headers = pick(request, requestHeaders);
+      const answer = await upstreams.request({
+        method,
+        path: request.raw.url ?? '/',
+        headers,
+        body,
+        repeatable: method === 'GET' || 'idempotency-key' in headers,
+        extraMs: (waitSeconds ?? 0) * 1_000,
+        ...(streamed ? { signal: this.#untilClosed(reply) } : {}),
+      });
+      for (const name of answerHeaders) {
+        const value = answer.headers[name];
+        if (value !== undefined) reply.header(name, value);
+      }
+      return reply.code(answer.statusCode).send(answer.body);
+    };
+  }
+
+  /** Ends event streams: who watches an order asks again. */
+  endStreams(): void {
+    for (const { raw } of this.#streams) raw.end();
+  }
+
+  #untilClosed(reply: FastifyReply): AbortSignal {
+    const controller = new AbortController();
+    this.#streams.add(reply);
+    reply.raw.once('close', () => {
+      this.#streams.delete(reply);
+      controller.abort();
+    });
+    return controller.signal;
+  }
+}
+
+/** Without a serializer Fastify would give the media type of a text a charset. */
+function asItIs(text: string): string {
+  return text;
+}
+
+/** What crosses of a request: these headers, the id it is known by, and who asks. */
+function pick({ headers, id, visit }: FastifyRequest, names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = { 'x-request-id': id };
+  const principal = principalHeader(visit.principal);
+  if (principal !== undefined) picked[principalHeaderName] = principal;
+  for (const name of names) {
+    const value = headers[name];
+    if (value !== undefined) picked[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return picked;
+}
