@@ -33,6 +33,21 @@ and, if it likes, an idempotency_key of its own. Every line is answered by a lin
 what HTTP answers, or a problem document with the number of the line; an empty line by an empty line.
 Exit code 1: a line failed. Repeated with the same --idempotency-key, nothing is done twice.`;
 
+/** A word that is none of its choices, told as our own rules are; undefined for another error of commander's. */
+function wrongChoice(message: string): string | undefined {
+  const { argument, option, value, choices } =
+    (
+      /value '(?<value>.*)' is invalid for argument '(?<argument>.*)'\. Allowed choices are (?<choices>.*)\.$/s.exec(
+        message,
+      ) ??
+      /'.*--(?<option>[a-z-]+) .*' argument '(?<value>.*)' is invalid\. Allowed choices are (?<choices>.*)\.$/s.exec(
+        message,
+      )
+    )?.groups ?? {};
+  if (choices === undefined) return undefined;
+  return `${argument?.toUpperCase() ?? `--${option}`} must be one of ${choices}. It was "${value}"`;
+}
+
 /** Below, a list of commands has no room for what they take. */
 const narrowColumns = 70;
 
@@ -185,7 +200,7 @@ export class TillboxCommand extends Command {
 
   /** Every usage error that commander finds comes here. */
   override error(message: string): never {
-    const sentence = message.replace(/^error: /, '').replace(/[^.?)]$/, '$&.');
+    const sentence = (wrongChoice(message) ?? message.replace(/^error: /, '')).replace(/[^.?)]$/, '$&.');
     throw this.usageError(sentence.charAt(0).toUpperCase() + sentence.slice(1));
   }
 

@@ -9,7 +9,7 @@ export function addCompletion(program: TillboxCommand): void {
     .command('completion')
     .description('Print what makes a shell complete commands, options, user ids and order ids of tillbox.')
     .usage('bash|zsh|fish [options]')
-    .addArgument(new Argument('<shell>', 'the shell: bash, zsh or fish').choices(shells))
+    .addArgument(new Argument('<shell>', 'for which shell').choices(shells))
     .helped(['completion bash', 'completion fish'], [])
     .explained(explanation)
     .action(async (shell: (typeof shells)[number]) => {

@@ -106,6 +106,7 @@ async function judge(order: OrderView, waitSeconds: number): Promise<void> {
     throw new ExitWith(3);
   }
   const { CodedError } = await import('../platform/errors.ts');
-  const detail = `The order is not final after ${waitSeconds} s. It goes on: tillbox order ${order.id} --watch`;
+  const ways = `It goes on: tillbox order ${order.id} --watch; where it stands and why: tillbox trace ${order.id}`;
+  const detail = `The order is not final after ${waitSeconds} s. ${ways}`;
   throw new CodedError('wait-timeout', detail);
 }

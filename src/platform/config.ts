@@ -131,8 +131,11 @@ export function readConfig(environment: Environment): Config {
     }
     return value;
   };
+  // A default is made of a port, and wrong only where that is, which is told already.
   const urls = (name: EnvironmentVariable, otherwise: string): string[] =>
-    (text(name) ?? otherwise).split(',').map((value) => httpUrl(name, value.trim()));
+    text(name)
+      ?.split(',')
+      .map((value) => httpUrl(name, value.trim())) ?? [otherwise];
 
   const token = (): string | undefined => {
     const value = text('TILLBOX_TOKEN');

@@ -5,7 +5,7 @@ import { type Finding, failure, ok, warning } from './finding.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Files in a home that hold passwords or let somebody act as its user. */
-const secretFiles = ['runtime.json', 'token', 'postgres/password'];
+const secretFiles = ['runtime.json', 'auth-secret', 'token', 'postgres/password'];
 /** Files in a home that only its user has business with. */
 const privateFolders = ['pending', 'logs'];
 
@@ -43,7 +43,7 @@ function checkAccess(home: string, found: Stats): Finding {
     const detail = `Others may write to ${home}, so they could replace what is in it.`;
     return failure('home', detail, `chmod go-w ${quoted(home)}`);
   }
-  return ok('home', `${home} belongs to this user alone.`);
+  return ok('home', `Only this user can write to ${home}.`);
 }
 
 function checkSecrets(home: string): Finding {
@@ -51,7 +51,7 @@ function checkSecrets(home: string): Finding {
     paths.map((path) => join(home, path)).filter((path) => ((statOf(path)?.mode ?? 0) & 0o077) !== 0);
   const secrets = readable(secretFiles);
   if (secrets.length > 0) {
-    const detail = `Others may read ${secrets.join(', ')}, with the passwords in it.`;
+    const detail = `Others may read ${secrets.join(', ')}, and with the secrets in it act as this user.`;
     return failure('secrets', detail, `chmod 600 ${secrets.map(quoted).join(' ')}`);
   }
   const folders = readable(privateFolders);

@@ -1,36 +1,9 @@
 import type pg from 'pg';
 import { type MigratedSchema, migrationSource } from '../../system/migrations.ts';
-import { servicePrivileges } from '../../system/privileges.ts';
+import { designedSchemas } from './designed-schemas.ts';
 import type { ExaminedDatabase } from './examined-databases.ts';
-import { type Finding, failure, ok } from './finding.ts';
-
-/** What in each schema the promise rests on, beside the tables: constraints, unique indexes and triggers. */
-const guards: Record<MigratedSchema, readonly string[]> = {
-  orders: [
-    'orders_pkey',
-    'orders_idempotency_key',
-    'orders_settled',
-    'orders_reason',
-    'final_order_never_changes',
-    'waiting_pkey',
-  ],
-  payments: [
-    'accounts_pkey',
-    'accounts_balance_check',
-    'topups_idempotency_key',
-    'decisions_pkey',
-    'decisions_reason',
-    'entries_pkey',
-    'entries_source',
-    'entries_source_exists',
-    'entries_source_still_exists',
-    'accounts_keep_entries',
-    'topups_keep_entries',
-    'entries_order',
-    'entries_topup',
-    'inbox_pkey',
-  ],
-};
+import { type Finding, failure, ok, warning } from './finding.ts';
+import { readStoredSchema, type SchemaParts } from './stored-schema.ts';
 
 /** Whether each schema is what this version's migrations made, and still what they made. */
 export async function checkMigrations(databases: readonly ExaminedDatabase[]): Promise<Finding[]> {
@@ -84,17 +57,36 @@ async function appliedMigrations(client: pg.Client, schema: MigratedSchema): Pro
 }
 
 async function checkDrift(client: pg.Client, schema: MigratedSchema): Promise<Finding> {
-  const { rows: present } = await client.query<{ name: string }>(
-    `select relname::text as name from pg_class where relnamespace = $1::regnamespace
-     union select conname from pg_constraint where connamespace = $1::regnamespace
-     union select tgname from pg_trigger join pg_class on pg_class.oid = tgrelid
-       where relnamespace = $1::regnamespace`,
-    [schema],
-  );
-  const names = new Set(present.map(({ name }) => name));
-  const tables = servicePrivileges[schema].map(({ table }) => table.replace(`${schema}.`, ''));
-  const missing = [...tables, ...guards[schema]].filter((name) => !names.has(name));
-  const { rows: idle } = await client.query<{ what: string }>(
+  const stored = await readStoredSchema(client, schema);
+  const drift = [...differences(designedSchemas[schema], stored), ...(await idleGuards(client, schema))];
+  const added = Object.keys(stored).filter((part) => !(part in designedSchemas[schema]));
+  const check = `${schema} guards`;
+  if (drift.length > 0) {
+    return failure(
+      check,
+      `Somebody changed the database: ${[...drift, ...added.map((part) => `${part} was added`)].join(', ')}.`,
+      `Put it back as migrations/${schema} makes it, then tillbox audit`,
+    );
+  }
+  if (added.length > 0) {
+    const detail = `Somebody added to the database: ${added.join(', ')}.`;
+    return warning(check, detail, 'Keep what is yours in a schema of its own: a later migration may collide');
+  }
+  return ok(check, 'Tables, columns, constraints, indexes and triggers are as the migrations made them.');
+}
+
+function differences(designed: SchemaParts, stored: SchemaParts): string[] {
+  return Object.entries(designed).flatMap(([part, definition]) => {
+    const found = stored[part];
+    if (found === undefined) return [`${part} is missing`];
+    if (found === definition) return [];
+    return [part.startsWith('column ') ? `${part} is ${found}, not ${definition}` : `${part} was changed`];
+  });
+}
+
+/** What is there, and does not do its duty. */
+async function idleGuards(client: pg.Client, schema: MigratedSchema): Promise<string[]> {
+  const { rows } = await client.query<{ what: string }>(
     `select 'index ' || indexrelid::regclass || ' is invalid' as what
        from pg_index join pg_class on pg_class.oid = indexrelid
        where relnamespace = $1::regnamespace and not indisvalid
@@ -105,13 +97,5 @@ async function checkDrift(client: pg.Client, schema: MigratedSchema): Promise<Fi
        from pg_constraint where connamespace = $1::regnamespace and not convalidated`,
     [schema],
   );
-  const drift = [...missing.map((name) => `${name} is missing`), ...idle.map(({ what }) => what)];
-  const check = `${schema} guards`;
-  if (drift.length === 0)
-    return ok(check, 'Tables, constraints and triggers are as the migrations made them.');
-  return failure(
-    check,
-    `Somebody changed the database: ${drift.join(', ')}.`,
-    `Put it back as migrations/${schema} makes it, then tillbox audit`,
-  );
+  return rows.map(({ what }) => what);
 }

@@ -104,6 +104,17 @@ describe('a command of the client', () => {
     });
   }
 
+  for (const [words, sentence] of [
+    [['serve', 'paymnts'], 'SERVICE must be one of gateway, orders, payments. It was "paymnts".'],
+    [['status', '-o', 'xml'], '--output must be one of text, json, env. It was "xml".'],
+  ] as const) {
+    it(`says what it takes instead of ${words.join(' ')}`, async () => {
+      const { code, stderr } = await run([cut], ...words);
+      expect(code).to.equal(2);
+      expect(stderr).to.contain(sentence);
+    });
+  }
+
   it('suggests what may have been meant', async () => {
     expect((await run([cut], 'tpoup')).stderr).to.contain('Did you mean topup?');
   });
@@ -156,6 +167,7 @@ describe('a command of the client', () => {
       expect(code).to.equal(124);
       expect(JSON.parse(stdout)).to.deep.equal(orderView());
       expect(JSON.parse(stderr)).to.include({ code: 'wait-timeout' });
+      expect(JSON.parse(stderr).detail).to.contain(`tillbox trace ${orderView().id}`);
     });
 
     it('reads the order where the event stream breaks', async () => {

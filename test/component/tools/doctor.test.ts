@@ -1,9 +1,12 @@
 import { createServer } from 'node:net';
 import { expect } from 'chai';
+import pg from 'pg';
 import { readConfig } from '../../../src/platform/config.ts';
 import { roleUrl } from '../../../src/system/roles.ts';
+import { designedSchemas } from '../../../src/tools/doctor/designed-schemas.ts';
 import { examine, type GroupedFinding } from '../../../src/tools/doctor/doctor.ts';
 import type { Group } from '../../../src/tools/doctor/finding.ts';
+import { readStoredSchema } from '../../../src/tools/doctor/stored-schema.ts';
 import type { Surroundings } from '../../../src/tools/doctor/surroundings.ts';
 import { useDatabases } from '../../support/databases.ts';
 import { createSharedTestDatabase, silentLog } from '../../support/test-server.ts';
@@ -196,6 +199,47 @@ describe('tools: doctor on databases', function () {
       mend: `update pg_index set indisvalid = true where indexrelid = 'payments.entries_topup'::regclass`,
       says: 'entries_topup is invalid',
     });
+  });
+
+  it('finds columns, indexes and functions that are not as the migrations made them', async () => {
+    await expectFailure('migrations', 'orders guards', {
+      harm: 'alter table orders.waiting alter column request_count type integer',
+      mend: 'alter table orders.waiting alter column request_count type smallint',
+      says: 'column waiting.request_count is integer not null, not smallint not null',
+    });
+    await expectFailure('migrations', 'orders guards', {
+      harm: 'alter index orders.orders_by_user rename to gone',
+      mend: 'alter index orders.gone rename to orders_by_user',
+      says: 'index orders_by_user is missing, index gone was added',
+    });
+    const [before] = await databases.sql<{ definition: string }>(
+      'orders',
+      `select pg_get_functiondef('orders.refuse_change_of_final_order'::regproc) as definition`,
+    );
+    await expectFailure('migrations', 'orders guards', {
+      harm: `create or replace function orders.refuse_change_of_final_order() returns trigger
+               language plpgsql as 'begin return new; end'`,
+      mend: before?.definition ?? '',
+      says: 'function refuse_change_of_final_order was changed',
+    });
+    await sql('alter table orders.outbox add column theirs integer');
+    expect(await find('migrations', 'orders guards')).to.include({
+      level: 'warning',
+      detail: 'Somebody added to the database: column outbox.theirs.',
+    });
+    await sql('alter table orders.outbox drop column theirs');
+  });
+
+  it('knows the schemas as the migrations make them', async () => {
+    const client = new pg.Client(databases.adminUrls.orders);
+    await client.connect();
+    try {
+      for (const schema of ['orders', 'payments'] as const) {
+        expect(await readStoredSchema(client, schema), schema).to.deep.equal(designedSchemas[schema]);
+      }
+    } finally {
+      await client.end();
+    }
   });
 
   it('finds the drift that pg-boss finds in its own schema', async () => {

@@ -54,6 +54,14 @@ describe('configuration', () => {
     expect(readConfig({ XDG_STATE_HOME: '', HOME: '/home/u' }).home).to.match(/\.local\/state\/tillbox$/);
   });
 
+  it('blames a wrong port on its own variable alone', async () => {
+    const { message } = await refusal('usage', () =>
+      readConfig({ ORDERS_PORT: '99999', PAYMENTS_PORT: 'x' }),
+    );
+    expect(message.split('\n')).to.have.lengthOf(2);
+    expect(message).not.to.contain('_URL');
+  });
+
   it('lets the URL of one database override the one for all', () => {
     const { databaseUrls } = readConfig({
       DATABASE_URL: 'postgres://all/all',
