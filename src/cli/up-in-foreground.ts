@@ -4,9 +4,9 @@ import { createLogger } from '../platform/logging.ts';
 import type { Runtime } from '../system/runtime-file.ts';
 import { System } from '../system/system.ts';
 import type { TillboxCommand } from './command.ts';
+import { daemonLines } from './daemon-lines.ts';
 import type { Instances } from './instances.ts';
 import { statusDocument } from './status-document.ts';
-import { formatLogLine } from './terminal/log-line.ts';
 import { openTerminal, type Terminal } from './terminal/terminal.ts';
 
 /** Runs the system until a signal ends it, showing the log lines of its daemons under their names. */
@@ -16,13 +16,8 @@ export async function upInForeground(
 ): Promise<void> {
   const terminal = await openTerminal(command);
   const config = readConfig(process.env);
-  const events = {
-    line: (name: string, line: string) => terminal.note(formatLogLine(name, line)),
-    died: (name: string, how: string) =>
-      terminal.note(formatLogLine(name, `died (${how}), starting it again`)),
-    started: () => {},
-  };
   const log = createLogger('up', config.logLevel);
+  const events = daemonLines(terminal, log);
   const system = new System({ config, ...settings, environment: process.env, events, log });
   const ended = endOnSignal(system);
   try {

@@ -6,6 +6,9 @@ interface UpOptions {
   instances?: string[];
 }
 
+const explanation = `\
+The log of all daemons goes to standard error, for people; with --json as the JSON lines they write.`;
+
 /** `tillbox up`: the whole system on this machine. */
 export function addUp(program: TillboxCommand): void {
   program
@@ -18,6 +21,7 @@ export function addUp(program: TillboxCommand): void {
     .option('--instances <service=N...>', 'how many processes of a service, such as payments=2')
     .suggests('--instances', ['orders=', 'payments='])
     .helped(['up', 'up --detach --instances orders=2 payments=2'], [4, 6, 7, 130])
+    .explained(explanation)
     .action(async (options: UpOptions, command: TillboxCommand) => {
       const { readInstances } = await import('./instances.ts');
       const instances = readInstances(options.instances);

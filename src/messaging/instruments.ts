@@ -1,7 +1,7 @@
 import type { Attributes, Counter, Histogram, Meter } from '@opentelemetry/api';
 import type { Delivery } from './broker/broker.ts';
-import type { DeadLetter } from './dead-letters.ts';
-import type { Queue } from './messages.ts';
+import { type DeadLetter, deadLetterReasons } from './dead-letters.ts';
+import { declineReasons, type Queue } from './messages.ts';
 import type { OutboxRow } from './outbox.ts';
 
 /**
@@ -85,6 +85,21 @@ export class MeteredInstruments implements Instruments {
     this.#duplicates = counter('tillbox.messages.duplicates', 'Deliveries suppressed as known, by queue.');
     this.#deadLetters = counter('tillbox.messages.dead_letters', 'Messages refused, by queue and reason.');
     this.#retries = counter('tillbox.retries', 'Passes and batches that failed and are repeated, by which.');
+  }
+
+  /**
+   * Begins the series of this service at zero. Prometheus sees no increase in a series that appears with its first
+   * event: an alert would miss the very one it is for.
+   */
+  startAtZero(service: 'orders' | 'payments'): void {
+    const queue: Queue = service === 'orders' ? 'payment-results' : 'payment-requests';
+    this.#duplicates.add(0, { queue });
+    for (const reason of deadLetterReasons) this.#deadLetters.add(0, { queue, reason });
+    if (service === 'payments') return;
+    this.#accepted.add(0);
+    this.#swept.add(0);
+    this.#settled.add(0, finished);
+    for (const reason of declineReasons) this.#settled.add(0, { status: 'CANCELED', reason });
   }
 
   created(orders: number, seconds: number): void {

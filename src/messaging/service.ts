@@ -109,7 +109,9 @@ export class Service implements Daemon {
       log,
     });
     const outbox = new Outbox(name);
-    const tally = new StepTally(name, meter === undefined ? noInstruments : new MeteredInstruments(meter));
+    const metered = meter === undefined ? undefined : new MeteredInstruments(meter);
+    metered?.startAtZero(name);
+    const tally = new StepTally(name, metered ?? noInstruments);
     const instruments: Instruments = tally;
     const publishing = spans === undefined ? this.#broker : tracedPublishing(this.#broker, spans);
     const relay = new OutboxRelay({ database, outbox, broker: publishing, instruments, onTrouble, log });

@@ -6,23 +6,34 @@ const work = `
   const { connect } = require('node:net');
   const { parentPort, workerData: { host, port, count, bytes } } = require('node:worker_threads');
   let there = 0;
-  const one = () => { if (++there === count) parentPort.postMessage('there'); };
+  let open = 0;
+  const one = () => { if (++there === count) parentPort.postMessage(open); };
   for (let index = 0; index < count; index += 1) {
     const socket = connect(port, host);
     let counted = false;
+    let connected = false;
     const arrive = () => { if (!counted) { counted = true; one(); } };
     socket.on('error', () => {});
-    socket.once('connect', () => (bytes === '' ? arrive() : socket.write(bytes, arrive)));
-    socket.once('close', arrive);
+    socket.once('connect', () => {
+      connected = true;
+      open += 1;
+      if (bytes === '') arrive();
+      else socket.write(bytes, arrive);
+    });
+    socket.once('close', () => { if (connected) open -= 1; arrive(); });
     socket.resume();
   }
 `;
 
-/** Occupies a server with so many connections; resolves with the way to end it. */
-export async function occupy(url: string, count: number, bytes: string): Promise<() => Promise<number>> {
+/** Occupies a server with so many connections; resolves with how many it holds then, and the way to end them. */
+export async function occupy(
+  url: string,
+  count: number,
+  bytes: string,
+): Promise<{ open: number; leave: () => Promise<number> }> {
   const { hostname: host, port } = new URL(url);
   const workerData = { host, port: Number(port), count, bytes };
   const worker = new Worker(work, { eval: true, workerData, execArgv: [] });
-  await once(worker, 'message');
-  return () => worker.terminate();
+  const [open] = (await once(worker, 'message')) as [number];
+  return { open, leave: () => worker.terminate() };
 }

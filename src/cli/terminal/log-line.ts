@@ -18,6 +18,11 @@ export function formatLogLine(name: string, line: string): string {
   );
 }
 
+/** Whether a line is one of a daemon's JSON log. */
+export function isLogRecord(line: string): boolean {
+  return parse(line) !== undefined;
+}
+
 function parse(line: string): Record<string, unknown> | undefined {
   try {
     const value = JSON.parse(line);

@@ -17,9 +17,11 @@ describe('a gateway under attack', () => {
   let leave = async () => 0;
   afterEach(() => leave());
 
-  /** Connects, sends these bytes, and stays. */
-  async function occupyGateway(count: number, bytes: string): Promise<void> {
-    leave = await occupy(system.url, count, bytes);
+  /** Connects, sends these bytes, and stays; answers how many connections there are then. */
+  async function occupyGateway(count: number, bytes: string): Promise<number> {
+    const occupants = await occupy(system.url, count, bytes);
+    leave = occupants.leave;
+    return occupants.open;
   }
 
   /** How long health takes at most, of some looks while something goes on. */
@@ -49,7 +51,8 @@ describe('a gateway under attack', () => {
   };
   for (const [what, bytes] of Object.entries(halves)) {
     it(`is healthy with 2,000 connections that sent ${what}`, async () => {
-      await occupyGateway(2_000, bytes);
+      // Those that were there first may have been sent away by the time the last one is, on a busy machine.
+      expect(await occupyGateway(2_000, bytes)).to.be.greaterThan(1_000);
       expect(await slowestHealth()).to.be.lessThan(healthMsMax);
       expect(memoryOfGateway()).to.be.lessThan(memoryBytesMax);
     }).timeout(30_000);

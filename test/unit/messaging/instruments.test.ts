@@ -25,6 +25,26 @@ describe('messaging: instruments', () => {
   const failed = (orderId: string) =>
     delivery({ type: 'payment.failed.v1', reason: 'INSUFFICIENT_FUNDS', ...facts(orderId) });
 
+  it('begin at zero: Prometheus sees no increase in a series that appears with its first event', async () => {
+    instruments.startAtZero('orders');
+    expect(await metered.read('tillbox.orders.accepted')).to.deep.equal({ '': 0 });
+    expect(await metered.read('tillbox.orders.swept')).to.deep.equal({ '': 0 });
+    expect(await metered.read('tillbox.orders.settled')).to.deep.equal({
+      FINISHED: 0,
+      'CANCELED ACCOUNT_NOT_FOUND': 0,
+      'CANCELED INSUFFICIENT_FUNDS': 0,
+    });
+    instruments.startAtZero('payments');
+    expect(await metered.read('tillbox.messages.duplicates')).to.deep.equal({
+      'payment-results': 0,
+      'payment-requests': 0,
+    });
+    expect(await metered.read('tillbox.messages.dead_letters')).to.include({
+      'payment-results contradicts-order': 0,
+      'payment-requests contradicts-decision': 0,
+    });
+  });
+
   it('count orders accepted, each with the time of its statement', async () => {
     instruments.created(3, 0.5);
     instruments.created(0, 9);

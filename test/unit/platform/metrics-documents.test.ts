@@ -154,4 +154,12 @@ describe('the dashboard and the alert rules', () => {
     expect(missing).to.deep.equal([]);
     for (const { alert } of rules) expect(page).to.contain(alert);
   });
+
+  it('have what to do for each alert in docs/operating.md, and how urgent it is', () => {
+    const page = readFileSync(new URL('../operating.md', documents), 'utf8');
+    const listed = [...page.matchAll(/^\| (Tillbox\w+) \| (\w+) \| \S.{20,}\|$/gm)];
+    expect(listed.map(([, alert, severity]) => `${alert} ${severity}`)).to.have.members(
+      rules.map(({ alert, labels }) => `${alert} ${labels.severity}`),
+    );
+  });
 });
