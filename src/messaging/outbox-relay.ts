@@ -20,7 +20,7 @@ const idleMs = 2_000;
  */
 const busyMessages = 8;
 const lingerMsMax = 30;
-const lingerPasses = 2;
+const lingerPasses = 3;
 
 /** What one pass came to. */
 export interface Published {

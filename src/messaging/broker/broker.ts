@@ -171,7 +171,7 @@ export class Broker {
         throw error;
       }
     });
-    this.#supervision.watch(queue);
+    this.#supervision.watch(queue, { measured });
   }
 
   /** The jobs of a queue by state, as pg-boss's statistics counted them some seconds ago. Rejects while it is away. */

@@ -9,8 +9,12 @@ export const superviseConnectionsMax = 1;
 const superviseMs = 5_000;
 /** Another instance's look counts for all; less than the interval, so that none is left out by a hair. */
 const supervisedSeconds = 4;
-/** Every so many passes all queues are looked after: those of dead letters, whose jobs nobody leases, too. */
-const passesOfAll = 3;
+/**
+ * Every so many passes all queues are looked after: those of dead letters, whose jobs nobody leases, too. More often
+ * for who exports how many there are.
+ */
+const passesOfAll = 12;
+const passesOfAllMeasured = 3;
 const maintenanceSeconds = 300;
 /**
  * Longer than a worker's, because statistics of a large backlog come before the expired leases; and short,
@@ -50,15 +54,16 @@ export class Supervision {
     await this.#boss.start();
   }
 
-  /** Looks after this queue from now on. */
-  watch(queue: Queue): void {
+  /** Looks after this queue from now on. @param measured whether somebody wants to know what waits in all of them */
+  watch(queue: Queue, { measured }: { measured: boolean }): void {
+    const every = measured ? passesOfAllMeasured : passesOfAll;
     let passes = 0;
     this.#loop = new PassLoop({
       name: 'supervision',
       idleMs: superviseMs,
       log: this.#log,
       pass: async () => {
-        await this.#boss.supervise(passes % passesOfAll === 0 ? undefined : queue);
+        await this.#boss.supervise(passes % every === 0 ? undefined : queue);
         passes += 1;
         return false;
       },
