@@ -17,7 +17,8 @@ export interface Patience {
   growth: number;
 }
 
-const usualPatience: Patience = { overdueSeconds, backoffSecondsMax, growth: 2 };
+/** As long as nothing says otherwise. */
+export const usualPatience: Patience = { overdueSeconds, backoffSecondsMax, growth: 2 };
 /**
  * While nobody keeps up with the queues: requested again once, in case it was lost, and then at the longest
  * pause, because what waits would wait again behind itself, and whatever comes fresh behind all of it.
