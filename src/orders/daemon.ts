@@ -11,10 +11,10 @@ import { addOrderRoutes } from './http.ts';
 import { PublicationWatch } from './publication-watch.ts';
 import { settleDeliveries } from './settle-orders.ts';
 import { SettlementWatch } from './settlement-watch.ts';
-import { requestedBefore, sweepOrders, sweptAll } from './sweep-orders.ts';
+import { patienceInBacklog, requestedBefore, sweepOrders, sweptAll } from './sweep-orders.ts';
 import { settleTraced } from './traced-steps.ts';
 
-/** How often overdue orders are looked for; they are so only after half a minute. */
+/** How often overdue orders are looked for; they are so only after 25 s. */
 const sweepMs = 2_000;
 
 /** The orders service: creates orders (step 1), publishes their requests (2), settles results (6), sweeps, prunes. */
@@ -34,6 +34,8 @@ function wireOrders({ database, outbox, relay, broker, instruments, spans, reten
   const publications = new PublicationWatch({ database, log });
   /** When the broker was found to have lost what it was told, until all that waits is requested again. */
   let forgottenAt: number | undefined;
+  /** Whether nobody keeps up with the queues, as far as the last pass that requested something could tell. */
+  let inBacklog = false;
   const sweep = new PassLoop({
     name: 'sweep',
     idleMs: sweepMs,
@@ -45,9 +47,12 @@ function wireOrders({ database, outbox, relay, broker, instruments, spans, reten
         log.warn('the broker has lost messages: requesting the payment of all waiting orders again');
         forgottenAt = performance.now();
       }
-      const patience =
-        forgottenAt === undefined ? undefined : requestedBefore(performance.now() - forgottenAt);
-      const requested = await sweepOrders(database, outbox, patience);
+      const patience = inBacklog ? patienceInBacklog : undefined;
+      const requested = await sweepOrders(
+        database,
+        outbox,
+        forgottenAt === undefined ? patience : requestedBefore(performance.now() - forgottenAt),
+      );
       if (!sweptAll(requested)) forgottenAt = undefined;
       if (requested > 0) {
         instruments.swept(requested);
@@ -56,8 +61,8 @@ function wireOrders({ database, outbox, relay, broker, instruments, spans, reten
       }
       // A long backlog looks like a loss, and requesting all of it again would double it: at full speed only
       // what is lost. What waits for nothing in the queues is.
-      if (forgottenAt !== undefined) return true;
-      return sweptAll(requested) && !(await broker.hasBacklog().catch(() => true));
+      if (requested > 0 || inBacklog) inBacklog = await broker.hasBacklog().catch(() => true);
+      return forgottenAt !== undefined || (sweptAll(requested) && !inBacklog);
     },
   });
   const keys = new IdempotencyKeyPruning({

@@ -188,7 +188,7 @@ export async function listOrders(
   return (await db.query<OrderRow>(statement, [userId, limit, ...given])).map(toOrder);
 }
 
-// SKIP LOCKED: what another sweep is at, or a settlement, needs no second one. The wait doubles with each
+// SKIP LOCKED: what another sweep is at, or a settlement, needs no second one. The wait grows with each
 // request, so that a long backlog is not multiplied.
 const claimOverdueStatement: Statement = {
   name: 'orders_claim_overdue',
@@ -196,8 +196,8 @@ const claimOverdueStatement: Statement = {
     with overdue as materialized (
       select order_id from orders.waiting
        where requested_at < now() - interval '1 second' * $1::float8
-         and requested_at < now() - interval '1 second' * least($1::float8 * 2 ^ (request_count - 1), $2::float8)
-       order by requested_at limit $3 for no key update skip locked
+         and requested_at < now() - interval '1 second' * least($1::float8 * $3::float8 ^ least(request_count - 1, 100), $2::float8)
+       order by requested_at limit $4 for no key update skip locked
     ), claimed as (
       update orders.waiting
          set requested_at = now(), request_count = least(request_count + 1, 1000)
@@ -211,11 +211,12 @@ const claimOverdueStatement: Statement = {
 /** Marks orders that wait too long as requested again, in the caller's transaction, and answers them. */
 export async function claimOverdue(
   db: Queryable,
-  limits: { overdueSeconds: number; backoffSecondsMax: number; limit: number },
+  limits: { overdueSeconds: number; backoffSecondsMax: number; growth: number; limit: number },
 ): Promise<Pick<Order, 'id' | 'userId' | 'amount'>[]> {
   const rows = await db.query<Pick<OrderRow, 'id' | 'user_id' | 'amount'>>(claimOverdueStatement, [
     limits.overdueSeconds,
     limits.backoffSecondsMax,
+    limits.growth,
     limits.limit,
   ]);
   return rows.map((row) => ({ id: row.id, userId: row.user_id, amount: row.amount }));

@@ -2,17 +2,28 @@ import type { Outbox } from '../messaging/outbox.ts';
 import type { Database } from '../platform/database.ts';
 import { claimOverdue } from './store.ts';
 
-/** An order is overdue when its payment was requested so long ago. Normal is milliseconds. */
-const overdueSeconds = 30;
-/** The wait doubles with each request, up to this, so that a backlog is not multiplied. */
+/**
+ * An order is overdue when its payment was requested so long ago. Normal is milliseconds. With the time until the
+ * next look, less than the 30 s in which everything is to be final after a loss that nobody noticed.
+ */
+const overdueSeconds = 25;
+/** The wait is longer after each request, up to this. */
 const backoffSecondsMax = 600;
 /** How long an order waits for its payment, in seconds, before the sweep requests it again. */
 export interface Patience {
   overdueSeconds: number;
   backoffSecondsMax: number;
+  /** How many times as long it waits after each request. */
+  growth: number;
 }
 
-const usualPatience: Patience = { overdueSeconds, backoffSecondsMax };
+/** As long as nothing says otherwise. */
+export const usualPatience: Patience = { overdueSeconds, backoffSecondsMax, growth: 2 };
+/**
+ * While nobody keeps up with the queues: requested again once, in case it was lost, and then at the longest
+ * pause, because what waits would wait again behind itself, and whatever comes fresh behind all of it.
+ */
+export const patienceInBacklog: Patience = { ...usualPatience, growth: backoffSecondsMax / overdueSeconds };
 
 /** Orders re-requested in one pass. */
 const sweptMax = 500;
@@ -42,7 +53,7 @@ export function sweepOrders(
 
 /** The patience that takes every order last requested more than so many milliseconds ago. */
 export function requestedBefore(msAgo: number): Patience {
-  return { overdueSeconds: msAgo / 1_000, backoffSecondsMax: msAgo / 1_000 };
+  return { overdueSeconds: msAgo / 1_000, backoffSecondsMax: msAgo / 1_000, growth: 1 };
 }
 
 /** Whether a pass took all it may, so that there is probably more. */

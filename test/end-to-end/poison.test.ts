@@ -87,7 +87,7 @@ describe('faults: poison', () => {
       queue: 'payment-requests',
       data: { messages: messages.slice(index * jobSize, (index + 1) * jobSize) },
     }));
-    // The one request that would be sent again by the sweep comes after 30 s: these are settled by the jobs.
+    // The one request that would be sent again by the sweep comes after 25 s: these are settled by the jobs.
     await system.sql('orders', `update orders.orders set created_at = now() where user_id = 'nobody-good'`);
     await publishOnce(system.brokerUrl, jobs);
     const [slowest] = await eventually(async () => {

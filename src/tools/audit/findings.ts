@@ -6,6 +6,7 @@ export const invariants = {
   'balance-never-negative': 'No account is negative, nor was at any entry.',
   'entries-without-hole': 'The entries of an account are numbered 1, 2, 3… without a hole.',
   'entry-follows-entry': 'The balance of an entry is the one before it plus the amount of the entry.',
+  'entry-has-source': 'An entry comes from one top-up or from one order.',
   'one-debit-per-order': 'An order is debited at most once.',
   'debit-equals-decision': 'A debit has the user and the amount that were decided.',
   'one-decision-per-order': 'An order is decided once, for ever.',

@@ -74,24 +74,31 @@ const entriesStatement: Statement = {
   name: 'audit_entries',
   text: `
     with ledger as (
-      select user_id, seq, amount, balance, lag(seq, 1, 0::bigint) over account as seq_before,
+      select user_id, seq, amount, balance, num_nonnulls(topup_id, order_id) as sources, lag(seq, 1, 0::bigint) over account as seq_before,
              lag(balance, 1, 0::bigint) over account as balance_before
         from payments.entries window account as (partition by user_id order by seq)
     )
     select * from ledger
-     where seq <> seq_before + 1 or balance < 0 or balance <> balance_before::numeric + amount`,
+     where seq <> seq_before + 1 or balance < 0 or sources <> 1 or balance <> balance_before::numeric + amount`,
 };
 
 async function checkEntries(payments: AuditDatabase, findings: Findings): Promise<void> {
-  type Row = Record<'user_id' | 'seq' | 'amount' | 'balance' | 'seq_before' | 'balance_before', string>;
+  type Row = Record<
+    'user_id' | 'seq' | 'amount' | 'balance' | 'sources' | 'seq_before' | 'balance_before',
+    string
+  >;
   for await (const rows of payments.pages<Row>(entriesStatement)) {
-    for (const { user_id, seq, amount, balance, seq_before, balance_before } of rows) {
+    for (const { user_id, seq, amount, balance, sources, seq_before, balance_before } of rows) {
       if (BigInt(seq) !== BigInt(seq_before) + 1n) {
         const before = seq_before === '0' ? 'the beginning' : `entry ${seq_before}`;
         findings.add('entries-without-hole', user_id, `entry ${seq} follows ${before}`);
       } else if (BigInt(balance) !== BigInt(balance_before) + BigInt(amount)) {
         const detail = `entry ${seq} of ${money(amount)} makes ${money(balance_before)} into ${money(balance)}`;
         findings.add('entry-follows-entry', user_id, detail);
+      }
+      if (sources !== '1') {
+        const source = sources === '0' ? 'neither a top-up nor an order' : 'a top-up and an order';
+        findings.add('entry-has-source', user_id, `entry ${seq} of ${money(amount)} comes from ${source}`);
       }
       if (BigInt(balance) < 0n) {
         findings.add('balance-never-negative', user_id, `balance ${money(balance)} after entry ${seq}`);

@@ -6,6 +6,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../platform/emb
 import { createLogger, type LogLevel } from '../../platform/logging.ts';
 import type { DatabaseUrls } from '../../system/migrate.ts';
 import { System } from '../../system/system.ts';
+import type { Server } from './faults.ts';
 import { TcpLink } from './tcp-link.ts';
 
 /** A system to be harmed: servers of its own, links between them and the daemons, everything ephemeral. */
@@ -14,7 +15,7 @@ export class ChaosSystem {
   readonly #settings: ChaosSystemSettings;
   readonly #undo: (() => Promise<void>)[] = [];
   #system: System | undefined;
-  servers: { name: string; crash(): Promise<void>; revive(): Promise<boolean> }[] = [];
+  servers: Server[] = [];
   links: { name: string; link: TcpLink }[] = [];
   /** Administrator URLs past the links. */
   urls = {} as DatabaseUrls;

@@ -74,7 +74,8 @@ export class FaultSchedule {
       strike = { fault, atMs, what: await faults[fault](victims), struck: true };
     } catch (error) {
       // Another fault was in the way: a server that is down takes no poison.
-      strike = { fault, atMs, what: `${fault} could not strike: ${(error as Error).message}`, struck: false };
+      const [why] = (error as Error).message.split('\n');
+      strike = { fault, atMs, what: `${fault} could not strike: ${why}`, struck: false };
     }
     this.strikes.push(strike);
     this.#onStrike(strike);

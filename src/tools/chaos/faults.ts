@@ -17,7 +17,7 @@ export interface Victims {
   random: Random;
   /** The daemons that run now. */
   processes(): { name: string; pid: number }[];
-  servers: readonly { name: string; crash(): Promise<void>; revive(): Promise<boolean> }[];
+  servers: readonly Server[];
   links: readonly { name: string; link: TcpLink }[];
   record: ClientRecord;
   /** The broker's login, past all links. */
@@ -28,6 +28,15 @@ export interface Victims {
   poisoned: Set<string>;
   /** Aborts when everything must be whole again. */
   signal: AbortSignal;
+}
+
+/** A server of Postgres that can be crashed. */
+export interface Server {
+  name: string;
+  /** Whether a strike has it down, or brings it back. */
+  isAway?: boolean;
+  crash(): Promise<void>;
+  revive(): Promise<boolean>;
 }
 
 /** An order that is final. */
@@ -79,6 +88,17 @@ async function pauseProcess({ processes, random, signal }: Victims): Promise<str
 async function postgres({ servers, random, signal }: Victims): Promise<string> {
   const server = random.pick(servers);
   const ms = random.between(0, serverAwayMsMax);
+  // A crash while another one's server comes back would be told as one that never was.
+  if (server.isAway) throw new Error(`${server.name} is away already`);
+  server.isAway = true;
+  try {
+    return await crash(server, ms, signal);
+  } finally {
+    server.isAway = false;
+  }
+}
+
+async function crash(server: Server, ms: number, signal: AbortSignal): Promise<string> {
   await server.crash();
   await pause(ms, signal);
   await server.revive();

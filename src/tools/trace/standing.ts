@@ -1,3 +1,4 @@
+import { usualPatience } from '../../orders/sweep-orders.ts';
 import type { Moment } from '../common-clock.ts';
 import { toIso } from '../common-clock.ts';
 import {
@@ -11,10 +12,6 @@ import {
 } from './standing-reasons.ts';
 import type { Place, Reason, Standing } from './trace-document.ts';
 import type { Facts, JobFacts, LetterFacts, OutboxFacts } from './trace-facts.ts';
-
-/** When the sweep requests an order's payment again: after this, doubled with each request, up to that. */
-const sweepSeconds = 30;
-const sweepSecondsMax = 600;
 
 /** The step that is due, and how it stands with it. */
 interface Due {
@@ -150,7 +147,8 @@ function dueAsLetter(number: 3 | 6, { id, reason, detail, at, handling }: Letter
 /** Nothing is on its way: the sweep will see to it, which belongs to the orders daemon. */
 function lost(facts: Facts, number: Due['number'], commands: string[]): Due {
   const order = facts.orders?.order;
-  const waits = Math.min(sweepSeconds * 2 ** ((order?.requestCount ?? 1) - 1), sweepSecondsMax);
+  const { overdueSeconds, growth, backoffSecondsMax } = usualPatience;
+  const waits = Math.min(overdueSeconds * growth ** ((order?.requestCount ?? 1) - 1), backoffSecondsMax);
   const reason: Reason = {
     reason: 'lost',
     detail: `no database knows of a message on its way; the sweep of orders requests the payment again ${waits} s after the last request`,

@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { messageId } from '../../../src/messaging/messages.ts';
 import { OrderCreation } from '../../../src/orders/create-orders.ts';
-import { requestedBefore, sweepOrders, sweptAll } from '../../../src/orders/sweep-orders.ts';
+import {
+  patienceInBacklog,
+  requestedBefore,
+  sweepOrders,
+  sweptAll,
+} from '../../../src/orders/sweep-orders.ts';
 import { useDatabases } from '../../support/databases.ts';
 
 describe('orders: sweep orders', () => {
@@ -45,23 +50,23 @@ describe('orders: sweep orders', () => {
     return rows.map(({ id }) => id);
   }
 
-  it('requests the payment of an order again that waits for longer than 30 s, under the same message id', async () => {
+  it('requests the payment of an order again that waits for longer than 25 s, under the same message id', async () => {
     const id = await newOrder();
-    await secondsPass(31);
+    await secondsPass(26);
     expect(await sweep()).to.equal(1);
     expect(await requestIds()).to.deep.equal([messageId(id, 'payment.requested.v1')]);
   });
 
-  it('leaves an order alone before 30 s', async () => {
+  it('leaves an order alone before 25 s', async () => {
     await newOrder();
-    await secondsPass(28);
+    await secondsPass(23);
     expect(await sweep()).to.equal(0);
     expect(await requestIds()).to.deep.equal([]);
   });
 
   it('doubles the wait with every request, up to ten minutes', async () => {
     await newOrder();
-    const waits = [30, 60, 120, 240, 480, 600, 600];
+    const waits = [25, 50, 100, 200, 400, 600, 600];
     for (const wait of waits) {
       await secondsPass(wait - 2);
       expect(await sweep(), `just before ${wait} s`).to.equal(0);
@@ -71,11 +76,23 @@ describe('orders: sweep orders', () => {
     expect(new Set(await requestIds()).size, 'always the same message').to.equal(1);
   });
 
+  it('requests again once and then every ten minutes while a backlog waits', async () => {
+    await newOrder();
+    const sweepInBacklog = () => sweepOrders(databases.orders, databases.ordersOutbox, patienceInBacklog);
+    for (const wait of [25, 600, 600]) {
+      await secondsPass(wait - 2);
+      expect(await sweepInBacklog(), `just before ${wait} s`).to.equal(0);
+      await secondsPass(4);
+      expect(await sweepInBacklog(), `just after ${wait} s`).to.equal(1);
+    }
+  });
+
   it('still knows how long to wait after thousands of requests', async () => {
     await newOrder();
     await databases.sql('orders', 'update orders.waiting set request_count = 1000');
     await secondsPass(598);
     expect(await sweep()).to.equal(0);
+    expect(await sweepOrders(databases.orders, databases.ordersOutbox, patienceInBacklog)).to.equal(0);
     await secondsPass(4);
     expect(await sweep()).to.equal(1);
     const [row] = await databases.sql('orders', 'select request_count from orders.waiting');
@@ -91,7 +108,7 @@ describe('orders: sweep orders', () => {
 
   it('takes 500 orders a pass, the longest waiting first, and says when there may be more', async () => {
     const ids = await newOrders(501);
-    await secondsPass(31);
+    await secondsPass(26);
     const oldest = ids[250] as string;
     await databases.sql(
       'orders',
@@ -107,7 +124,7 @@ describe('orders: sweep orders', () => {
 
   it('requests each order once when several instances sweep at the same time', async () => {
     await newOrders(200);
-    await secondsPass(31);
+    await secondsPass(26);
     const counts = await Promise.all([sweep(), sweep(), sweep(), sweep()]);
     expect(counts.reduce((sum, count) => sum + count)).to.equal(200);
     const ids = await requestIds();

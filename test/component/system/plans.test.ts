@@ -100,7 +100,7 @@ describe('system: plans', () => {
       }
       await findAccounts(payments, 'alice', 'key');
       await listEntries(payments, { userId: 'alice', before: 10n, limit: 10 });
-      await sweepOrders(orders, ordersOutbox, { overdueSeconds: 0, backoffSecondsMax: 0 });
+      await sweepOrders(orders, ordersOutbox, { overdueSeconds: 0, backoffSecondsMax: 0, growth: 1 });
       for (const table of ['orders.orders', 'payments.topups'] as const) {
         const database = table === 'orders.orders' ? orders : payments;
         await new IdempotencyKeyPruning({ database, table, retentionDays: 1 }).pruneOnce();

@@ -86,6 +86,23 @@ const breaks: Break[] = [
     expected: ['entry-follows-entry simple', 'entry-follows-entry simple'],
   },
   {
+    // Balances and debits still sum up to the top-ups.
+    what: 'money taken for no order',
+    database: 'payments',
+    sql: `alter table payments.entries drop constraint entries_source;
+          insert into payments.entries (user_id, seq, amount, balance) values ('simple', 3, -4000, 2000);
+          update payments.accounts set balance = 2000, entry_count = 3 where user_id = 'simple'`,
+    expected: ['entry-has-source simple'],
+  },
+  {
+    what: 'money from no top-up',
+    database: 'payments',
+    sql: `alter table payments.entries drop constraint entries_source;
+          insert into payments.entries (user_id, seq, amount, balance) values ('simple', 3, 4000, 10000);
+          update payments.accounts set balance = 10000, entry_count = 3 where user_id = 'simple'`,
+    expected: ['entry-has-source simple', 'money-conserved all'],
+  },
+  {
     what: 'an order debited twice',
     database: 'payments',
     sql: `drop index payments.entries_order;

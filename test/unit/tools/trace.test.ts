@@ -435,7 +435,7 @@ describe('where an order stands', () => {
     });
     expect(document.standing).to.deep.include({ place: 'nowhere', number: 5 });
     expect(reasons(document)).to.deep.equal(['lost']);
-    expect(document.standing?.reasons[0]?.detail).to.contain('again 120 s after the last request');
+    expect(document.standing?.reasons[0]?.detail).to.contain('again 100 s after the last request');
   });
 
   it('is unknown when the database is away that would know', () => {
