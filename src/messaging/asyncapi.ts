@@ -19,7 +19,7 @@ const draft = 'http://json-schema.org/draft-07/schema#';
 const contentType = 'application/json';
 
 /** The JSON Schemas of the messages, by type, each as a document of its own. */
-export function publishedSchemas(): Record<MessageType, object> {
+function publishedSchemas(): Record<MessageType, object> {
   const entries = messageTypes.map((type) => [type, { $schema: draft, ...messageSchemas[type] }]);
   return Object.fromEntries(entries) as Record<MessageType, object>;
 }

@@ -21,7 +21,7 @@ const brokerMsMax = 800;
 const databaseMsMax = 1_200;
 const queueNames = deadLetterQueues.flatMap(({ queue, name }) => [queue, name]);
 /** Orders that can be asked for at once. */
-export const reportedOrdersMax = 16;
+const reportedOrdersMax = 16;
 
 const boardSchema = {
   querystring: {

@@ -89,7 +89,10 @@ export class OutboxRelay {
   async publishOnce(justWritten: readonly Message[] = []): Promise<Published> {
     let taken: readonly OutboxRow[] = [];
     const publish = async (tx: Transaction) => {
-      const [rows] = await Promise.all([this.#outbox.take(tx, rowsMax), this.#publish(toJobs(justWritten))]);
+      const [rows] = await Promise.all([
+        this.#outbox.take(tx, rowsMax),
+        this.#publish(toPublications(toUnreadRows(justWritten))),
+      ]);
       taken = rows;
       if (rows.length > 0) {
         await this.#publish(toPublications(without(rows, justWritten)));
@@ -141,13 +144,14 @@ export function storable({ queue, data }: Publication): Publication {
   return { queue, data: JSON.parse(text.replace(unstorableCharacter, '$1\\ufffd')) };
 }
 
-/** Jobs of messages that nobody has read back from the outbox. */
-function toJobs(messages: readonly Message[]): Publication[] {
-  const time = new Date().toISOString();
-  const byQueue = Map.groupBy(messages, ({ type }) => queueOf[type]);
-  return [...byQueue].map(([queue, all]) => ({
-    queue,
-    data: { messages: all.map((message) => ({ ...toCloudEvent(message), time })) },
+/** Messages as rows that nobody has read back. */
+function toUnreadRows(messages: readonly Message[]): Omit<OutboxRow, 'seq'>[] {
+  const created_at = new Date();
+  return messages.map((message) => ({
+    queue: queueOf[message.type],
+    messages: [toCloudEvent(message)],
+    dead_letter: null,
+    created_at,
   }));
 }
 
@@ -165,7 +169,7 @@ function without(rows: readonly OutboxRow[], published: readonly Message[]): Out
  * Packs the messages of rows into jobs, in order and as few as it takes; a dead letter goes alone, with its
  * reason. Each message is told when it was written down.
  */
-export function toPublications(rows: readonly OutboxRow[]): Publication[] {
+export function toPublications(rows: readonly Omit<OutboxRow, 'seq'>[]): Publication[] {
   const publications: Publication[] = [];
   const open = new Map<string, unknown[]>();
   for (const { queue, messages, dead_letter, created_at } of rows) {

@@ -112,8 +112,8 @@ export async function findCreated(
 }
 
 // An order that is not NEW is not touched: a final status never changes. (user_id || '' keeps a plan made on an
-// empty table from going through the index of users, hence through all orders of one.) Two batches that share orders come
-// from one message delivered twice; should they deadlock, the one that loses is run again.
+// empty table from going through the index of users, hence through all orders of one.) Two batches that share
+// orders come from one message delivered twice; should they deadlock, the one that loses is run again.
 const settleOrdersStatement: Statement = {
   name: 'orders_settle',
   text: `

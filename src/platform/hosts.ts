@@ -31,3 +31,8 @@ function isAllowed(host: string, names: ReadonlySet<string>): boolean {
     isLocal || isIP(name) === 4 || (/^[a-z0-9_-]+$/.test(name) && !/^\d+$/.test(name)) || names.has(name)
   );
 }
+
+/** A host as it stands in a URL: an address of IPv6 in brackets. */
+export function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -140,11 +140,6 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   return constraint === undefined || (error as { constraint?: string }).constraint === constraint;
 }
 
-/** Whether a number left the range of its type: for a balance a refusal, not a fault. */
-export function isOutOfRange(error: unknown): boolean {
-  return codeOf(error) === '22003'; // numeric_value_out_of_range
-}
-
 /** Whether Postgres, or the way there, refuses a JSON value for what it holds: it will not be taken another time. */
 export function isUnstorable(error: unknown): boolean {
   return error instanceof RangeError || unstorableStates.has(codeOf(error) ?? '');

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, environmentVariables } from '../platform/config.ts';
 import { doorVariables, isWildcard } from '../platform/door-config.ts';
 import { CodedError } from '../platform/errors.ts';
+import { hostInUrl } from '../platform/hosts.ts';
 import { newCredential } from '../platform/identity/gateway-credential.ts';
 import { healthOf } from './health.ts';
 import type { Logins } from './logins.ts';
@@ -233,5 +234,5 @@ async function isReady(url: string): Promise<boolean> {
 /** Where this machine reaches what listens on a host; on every address means on its own too. */
 function reachableAt(host: string): string {
   if (isWildcard(host)) return host.includes(':') ? '[::1]' : '127.0.0.1';
-  return host.includes(':') ? `[${host}]` : host;
+  return hostInUrl(host);
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from '../platform/config.ts';
+import { hostInUrl } from '../platform/hosts.ts';
 import { localToken } from './local-identity.ts';
 import { readRuntime } from './runtime-file.ts';
 
@@ -22,7 +23,7 @@ export function gatewayAccess(
   config: Pick<Config, 'url' | 'home' | 'gatewayHost' | 'gatewayPort' | 'token'>,
 ): GatewayAccess {
   const running = runningGateway(config.home);
-  const host = config.gatewayHost.includes(':') ? `[${config.gatewayHost}]` : config.gatewayHost;
+  const host = hostInUrl(config.gatewayHost);
   const url = config.url ?? running?.url ?? `http://${host}:${config.gatewayPort}`;
   const isOwn = config.url === undefined || config.url === running?.url;
   return {

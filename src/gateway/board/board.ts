@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { OrdersReport, PaymentsReport, RatesReport } from '../../platform/board-report.ts';
 import { CodedError } from '../../platform/errors.ts';
+import { pause } from '../../platform/lifecycle.ts';
 import type { Asked } from '../instance.ts';
 import type { Upstreams } from '../upstreams.ts';
 import {
@@ -43,8 +44,7 @@ export class Board {
   readonly #blindSince = new Map<string, string>();
   #last: string | undefined;
   #running: Promise<void> | undefined;
-  #wake: () => void = () => {};
-  #stopped = false;
+  readonly #stopping = new AbortController();
 
   constructor({ upstreams, ...settings }: BoardSettings) {
     this.#upstreams = upstreams;
@@ -59,7 +59,7 @@ export class Board {
 
   /** Refuses one watcher too many. @throws CodedError `overloaded` */
   checkRoom(): void {
-    if (!this.#stopped && this.#watchers.size < this.#settings.watchersMax) return;
+    if (!this.#stopping.signal.aborted && this.#watchers.size < this.#settings.watchersMax) return;
     const detail = `The board is watched by ${this.#watchers.size} already. Close one, or try again later.`;
     throw new CodedError('overloaded', detail, { retryAfterSeconds: 10 });
   }
@@ -79,10 +79,9 @@ export class Board {
 
   /** Ends all streams. May be called twice, or first. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopping.abort();
     for (const watcher of this.#watchers) watcher.end();
     this.#watchers.clear();
-    this.#wake();
     await this.#running;
   }
 
@@ -92,7 +91,7 @@ export class Board {
       const document = await this.look();
       this.#last = `event: board\ndata: ${JSON.stringify(document)}\n\n`;
       for (const watcher of this.#watchers) watcher.send(this.#last, performance.now());
-      await this.#pause(this.#settings.everyMs - (performance.now() - begunAt));
+      await pause(this.#settings.everyMs - (performance.now() - begunAt), this.#stopping.signal);
     }
     // Whoever comes next must not be told what was.
     this.#sights = openSights(this.#upstreams);
@@ -132,18 +131,6 @@ export class Board {
       this.#blindSince.set(spot.what, since);
       return { ...spot, since };
     });
-  }
-
-  async #pause(ms: number): Promise<void> {
-    if (ms <= 0 || this.#stopped) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => {};
   }
 }
 

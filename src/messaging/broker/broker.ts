@@ -4,6 +4,7 @@ import { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logging.ts';
 import { plansByIndex, withSettings } from '../../platform/postgres-connection.ts';
 import { PreparedClient } from '../../platform/prepared-client.ts';
+import { within } from '../../platform/within.ts';
 import type { Queue } from '../messages.ts';
 import { type QueueDepth, queueDepthStatement } from '../queue-depth-store.ts';
 import { brokerConnection, queues, through } from './connection.ts';
@@ -196,12 +197,7 @@ export class Broker {
       this.#supervision.stop(options),
       this.#publishing.close(),
     ]);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, stopMsMax);
-    });
-    await Promise.race([stopped, late]);
-    clearTimeout(timer);
+    await within(stopMsMax, stopped);
   }
 
   /** An outage makes every poll fail: tell it once in a while. */

@@ -13,6 +13,7 @@ import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream';
 import type { Door } from '../../gateway/door.ts';
 import { CodedError } from '../../platform/errors.ts';
+import { hostInUrl } from '../../platform/hosts.ts';
 import { problemAnswer, toCodedError } from '../../platform/http-problems.ts';
 import type { TlsFiles } from '../../platform/http-server.ts';
 import { scopeMissing } from '../../platform/identity/refusals.ts';
@@ -76,7 +77,7 @@ export class DashboardFront {
       this.#server.listen({ host, port }, resolve);
     });
     const taken = (this.#server.address() as AddressInfo).port;
-    return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${taken}`;
+    return `${tls === undefined ? 'http' : 'https'}://${hostInUrl(host)}:${taken}`;
   }
 
   /** May be called twice. */

@@ -1,3 +1,4 @@
+import { hostInUrl } from '../../platform/hosts.ts';
 import { reservePort } from '../../system/ports.ts';
 import { type Finding, failure, ok } from './finding.ts';
 import { serviceAt } from './service-at.ts';
@@ -28,8 +29,7 @@ async function checkPort(service: string, host: string, port: number): Promise<F
     await reservePort(host, port, variable);
     return ok(check, `${port} of ${host} is free.`);
   } catch (error) {
-    const address = host.includes(':') ? `[${host}]` : host;
-    if ((await serviceAt(`http://${address}:${port}`)) === service) {
+    if ((await serviceAt(`http://${hostInUrl(host)}:${port}`)) === service) {
       return ok(check, `${port} of ${host} is in the hands of a tillbox ${service}.`);
     }
     const [detail = '', remedy = ''] = (error as Error).message.split(/(?<=\.) (?=Set )/);

@@ -3,6 +3,7 @@ import type { QueueDepth } from '../../messaging/queue-depth-store.ts';
 import { type DatabaseName, databaseNames } from '../../platform/config.ts';
 import type { Queryable } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logging.ts';
+import { within } from '../../platform/within.ts';
 import type { DatabaseUrls } from '../../system/migrate.ts';
 import { CommonClock, readClock } from '../common-clock.ts';
 import { type QueueView, queueStatements, queueViews, waitingDeadLetters } from '../queues.ts';
@@ -170,12 +171,7 @@ export class Top {
       .finally(() => {
         this.#asking = undefined;
       });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, healthMsMax);
-    });
-    await Promise.race([this.#asking, late]);
-    clearTimeout(timer);
+    await within(healthMsMax, this.#asking);
   }
 }
 
