@@ -117,7 +117,8 @@ describe('an interactive session', function () {
     await session.shows('❯ All');
     session.press('down', 'down', 'enter');
     await session.shows(`User ${user} has no FINISHED orders.`);
-    expect(session.text).to.contain('--status FINISHED');
+    // The command that does the same comes after the answer.
+    await eventually(() => expect(session.text).to.contain('--status FINISHED'));
   });
 
   it('offers whom it has seen, to search in or not', async () => {
