@@ -111,9 +111,12 @@ describe('on a terminal', function () {
         const { ended } = start(['order', id, '--watch'], shown);
         const piped = system.run(['order', id, '--watch', '--json'], read);
         await session.shows('✓ created');
-        // Both have met the fault by then, and look again and again.
+        // Both have met the fault by then, and look again and again: who asks twice has seen the first answer.
         await eventually(() => {
-          for (const { streams } of proxies) expect(streams).to.be.at.least(1);
+          for (const { streams, reads } of proxies) {
+            expect(streams).to.be.at.least(1);
+            expect(reads).to.be.at.least(2);
+          }
         });
         process.kill(payments, 'SIGCONT');
         expect(await ended).to.deep.equal({ code: 0, restored: true });

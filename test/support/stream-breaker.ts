@@ -9,12 +9,15 @@ export interface StreamBreaker {
   url: string;
   /** Event streams that were asked for. */
   readonly streams: number;
+  /** Answers about an order that went through, streams aside. */
+  readonly reads: number;
   stop(): Promise<void>;
 }
 
 /** Starts one before the gateway at `target`. */
 export async function startStreamBreaker(target: string, fault: StreamFault): Promise<StreamBreaker> {
   let streams = 0;
+  let reads = 0;
   const server = createServer((incoming, outgoing) => {
     const isStream = incoming.url?.includes('/events') === true;
     if (isStream) streams += 1;
@@ -24,6 +27,7 @@ export async function startStreamBreaker(target: string, fault: StreamFault): Pr
       return;
     }
     const { method, url, headers } = incoming;
+    if (url?.startsWith('/orders/')) outgoing.on('finish', () => (reads += 1));
     const upstream = request(new URL(url ?? '/', target), { method, headers, agent: false }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       if (!isStream) return void answer.pipe(outgoing);
@@ -38,6 +42,9 @@ export async function startStreamBreaker(target: string, fault: StreamFault): Pr
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get streams() {
       return streams;
+    },
+    get reads() {
+      return reads;
     },
     stop: () =>
       new Promise((resolve) => {
