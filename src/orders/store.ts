@@ -94,7 +94,8 @@ const findCreatedStatement: Statement = {
     select ${orderColumns}, idempotency_key from orders.orders where id = any($1::uuid[])
     union
     select ${orderColumns}, idempotency_key from orders.orders
-      where (user_id, idempotency_key) in (select * from unnest($2::text[], $3::text[]))`,
+      where idempotency_key is not null
+        and (user_id, idempotency_key) in (select * from unnest($2::text[], $3::text[]))`,
 };
 
 /** The orders that are there under these ids, or under these users' idempotency keys. */

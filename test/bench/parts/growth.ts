@@ -5,6 +5,9 @@ import { SystemUnderTest } from '../system-under-test.ts';
 import { measureReads } from './reads.ts';
 import { driveAndSettle, type LoadSettings, measureIdle, settledPerSecond, warmUp } from './under-load.ts';
 
+/** Long enough for hundreds of orders, so that p99 is not one of two. */
+const idleSeconds = 30;
+
 /** What a system of some size does. */
 interface AtSize {
   perSecond: number;
@@ -63,7 +66,7 @@ async function measureAt(
     await warmUp(system, settings);
     const load = { pace: { clients }, until: { seconds } };
     const perSecond = settledPerSecond(await driveAndSettle(system, load, settings));
-    const idle = await measureIdle(system, settings);
+    const idle = await measureIdle(system, { ...settings, seconds: Math.max(seconds, idleSeconds) });
     const reads = await measureReads(system, size.accounts);
     await system.expectNothingLost();
     return { perSecond, idle, reads };

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import knex from 'knex';
 import pg from 'pg';
 import * as ordersBatches from '../../../migrations/orders/20261125000001_batches.ts';
+import * as ordersKeys from '../../../migrations/orders/20261125000003_keys.ts';
 import * as paymentsBatches from '../../../migrations/payments/20261125000001_batches.ts';
 import * as paymentsReferences from '../../../migrations/payments/20261125000002_references.ts';
 import { CodedError } from '../../../src/platform/errors.ts';
@@ -69,7 +70,7 @@ describe('system: migrate', () => {
     const { urls } = await emptyDatabases();
     const first = await migrate(urls, silentLog);
     expect(first.map(({ database, migrations }) => [database, migrations.length])).to.deep.equal([
-      ['orders', 2],
+      ['orders', 3],
       ['payments', 3],
       ['broker', 0],
     ]);
@@ -90,7 +91,7 @@ describe('system: migrate', () => {
   it('does everything once when eight start at the same time on empty databases', async () => {
     const { urls } = await emptyDatabases();
     const all = await Promise.all(Array.from({ length: 8 }, () => migrate(urls, silentLog)));
-    expect(all.flat().flatMap(({ migrations }) => migrations)).to.have.length(5);
+    expect(all.flat().flatMap(({ migrations }) => migrations)).to.have.length(6);
     await expectComplete(urls);
   });
 
@@ -167,7 +168,7 @@ describe('system: migrate', () => {
          insert into payments.outbox (queue, messages, message_count) values ('payment-results', '[{"n": 3}]', 1)`,
       );
       const before = [await messages('orders'), await messages('payments'), await waiting()];
-      const later = [ordersBatches, paymentsBatches, paymentsReferences];
+      const later = [ordersBatches, ordersKeys, paymentsBatches, paymentsReferences];
       for (const { down } of later.toReversed()) await database.transaction((tx) => down(tx));
       for (const { up } of later) await database.transaction((tx) => up(tx));
       expect([await messages('orders'), await messages('payments'), await waiting()]).to.deep.equal(before);

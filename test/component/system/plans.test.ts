@@ -37,8 +37,7 @@ const indexesOf: Record<string, readonly string[]> = {
   'orders.orders_prune_keys': ['orders_pkey'],
   orders_claim_overdue: ['orders_pkey', 'waiting_by_request', 'waiting_pkey'],
   orders_find: ['orders_pkey'],
-  // A replay goes through the orders of its user, until the table is analysed for the first time.
-  orders_find_created: ['orders_by_user', 'orders_pkey'],
+  orders_find_created: ['orders_idempotency_key', 'orders_pkey'],
   orders_find_published: ['orders_pkey', 'outbox_pkey'],
   orders_insert: [],
   orders_list: ['orders_by_user'],

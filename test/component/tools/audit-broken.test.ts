@@ -220,7 +220,7 @@ const breaks: Break[] = [
   {
     what: 'two orders under one idempotency key',
     database: 'orders',
-    sql: `alter table orders.orders drop constraint orders_idempotency_key;
+    sql: `drop index orders.orders_idempotency_key;
           update orders.orders set idempotency_key = 'the-same' where user_id = 'empty'`,
     expected: ['one-order-per-key empty'],
   },
