@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import pg from 'pg';
 import { type DatabaseName, databaseNames } from '../../src/platform/config.ts';
+import { eventually } from '../support/eventually.ts';
 import { type HarmedSystem, useHarmedSystem } from '../support/harmed-system.ts';
 import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
 import { type Answered, Probe, unacceptable } from '../support/probe.ts';
@@ -12,6 +13,8 @@ const answerMsMax = 3_000;
 /** How long somebody holds an account, and what an order of another may take meanwhile. */
 const heldMs = 60_000;
 const othersMsMax = 2_000;
+
+const linkDelayMs = 200;
 
 /** Connections a server gives in all. */
 const connectionsMax = 80;
@@ -139,13 +142,35 @@ describe('faults: something runs out', () => {
   it('works on over links that are slow by 200 ms, and is fast again afterwards', async function () {
     this.timeout(120_000);
     const load = await new OrderLoad(system, { perSecond: 20 }).start();
-    for (const link of databaseNames) system.links[link].set({ delayMs: 200 });
+    for (const link of databaseNames) system.links[link].set({ delayMs: linkDelayMs });
+    const [slow] = await system.sql<{ since: string }>('orders', 'select now()::text as since');
     await sleep(10_000);
+    const [during] = await system.sql<{ settled: string; fastest: string }>(
+      'orders',
+      `select count(*) as settled, min(extract(epoch from settled_at - created_at) * 1000) as fastest
+         from orders.orders where created_at > $1::timestamptz and settled_at is not null`,
+      [slow?.since],
+    );
     for (const link of databaseNames) system.links[link].heal();
     const healedAt = performance.now();
-    await sleep(500);
+    const [fast] = await system.sql<{ since: string }>('orders', 'select now()::text as since');
+    await eventually(async () => {
+      const [after] = await system.sql<{ fastest: string | null }>(
+        'orders',
+        `select min(extract(epoch from settled_at - created_at) * 1000) as fastest
+           from orders.orders where created_at > $1::timestamptz`,
+        [fast?.since],
+      );
+      expect(Number(after?.fastest ?? Number.POSITIVE_INFINITY)).to.be.below(linkDelayMs);
+    });
+    expect(Number(during?.settled)).to.be.above(10);
+    // Between an order's two commits lies more than one way over a slow link.
+    expect(Number(during?.fastest)).to.be.above(linkDelayMs);
     expect(load.refusals.filter(({ status }) => status !== 503)).to.deep.equal([]);
-    tell(this, told(await expectRecovery(system, load, { healedAt })));
+    tell(
+      this,
+      `fastest order meanwhile ${Math.round(Number(during?.fastest))} ms; ${told(await expectRecovery(system, load, { healedAt }))}`,
+    );
   });
 
   it('settles the orders of others at normal latency while somebody holds one account for a minute', async function () {
