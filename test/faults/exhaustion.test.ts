@@ -4,7 +4,7 @@ import pg from 'pg';
 import { type DatabaseName, databaseNames } from '../../src/platform/config.ts';
 import { eventually } from '../support/eventually.ts';
 import { type HarmedSystem, useHarmedSystem } from '../support/harmed-system.ts';
-import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
+import { expectRecovery, OrderLoad, recoveryMsMax, tell, told } from '../support/order-load.ts';
 import { type Answered, Probe, unacceptable } from '../support/probe.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 
@@ -154,7 +154,7 @@ describe('faults: something runs out', () => {
     for (const link of databaseNames) system.links[link].heal();
     const healedAt = performance.now();
     const [fast] = await system.sql<{ since: string }>('orders', 'select now()::text as since');
-    await eventually(async () => {
+    const expectFastAgain = async () => {
       const [after] = await system.sql<{ fastest: string | null }>(
         'orders',
         `select min(extract(epoch from settled_at - created_at) * 1000) as fastest
@@ -162,7 +162,8 @@ describe('faults: something runs out', () => {
         [fast?.since],
       );
       expect(Number(after?.fastest ?? Number.POSITIVE_INFINITY)).to.be.below(linkDelayMs);
-    });
+    };
+    await eventually(expectFastAgain, { withinMs: recoveryMsMax });
     expect(Number(during?.settled)).to.be.above(10);
     // Between an order's two commits lies more than one way over a slow link.
     expect(Number(during?.fastest)).to.be.above(linkDelayMs);
