@@ -9,6 +9,7 @@ import type { Daemon } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { measureRequests } from '../platform/telemetry/http-metrics.ts';
 import { traceRequests } from '../platform/telemetry/http-spans.ts';
+import { observeReadiness } from '../platform/telemetry/readiness-metric.ts';
 import type { Spans } from '../platform/telemetry/spans.ts';
 import { Board } from './board/board.ts';
 import { addBoardRoutes } from './board/board-routes.ts';
@@ -58,6 +59,7 @@ export class Gateway implements Daemon {
   readonly #upstreams: Record<'orders' | 'payments', Upstreams>;
   readonly #forwarding: Forwarding;
   readonly #board: Board;
+  readonly #endReadiness: () => void;
 
   constructor(settings: GatewaySettings) {
     this.#settings = settings;
@@ -89,6 +91,7 @@ export class Gateway implements Daemon {
     this.#refuseOtherMethods();
     const readiness = new Readiness({ upstreams, door: ownDoor });
     this.#app.get('/readyz', (request, reply) => readiness.answer(request, reply));
+    this.#endReadiness = meter === undefined ? () => {} : observeReadiness(meter, () => readiness.isReady());
     const document = openApiDocument();
     this.#app.get('/openapi.json', () => document);
     this.#app.get('/docs', (_request, reply) =>
@@ -106,6 +109,7 @@ export class Gateway implements Daemon {
 
   /** Lets requests end, and ends event streams: who watches an order asks again. May be called twice. */
   async stop(): Promise<void> {
+    this.#endReadiness();
     const closed = this.#app.close();
     this.#forwarding.endStreams();
     await this.#board.stop();

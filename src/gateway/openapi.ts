@@ -80,7 +80,15 @@ const problemSchema = {
 } as const;
 
 /** What the door of the gateway can answer to any request. */
-const doorErrors: ErrorCode[] = ['unauthenticated', 'forbidden', 'misdirected', 'rate-limited'];
+const doorErrors: ErrorCode[] = [
+  'unauthenticated',
+  'forbidden',
+  'request-timeout',
+  'uri-too-long',
+  'misdirected',
+  'rate-limited',
+  'headers-too-large',
+];
 
 const boardOperation = {
   operationId: 'watchBoard',

@@ -19,16 +19,25 @@ export class Readiness {
 
   /** Answers a request. Which instances there are is told to who may see everything. */
   async answer(request: FastifyRequest, reply: FastifyReply) {
-    this.#asking ??= this.#askInstances();
-    const [instances, principal] = await Promise.all([this.#asking, this.#door.whoAsks(request.raw)]);
-    const ready = Object.values(instances).every((some) => some.some((instance) => instance.ready));
+    const [instances, principal] = await Promise.all([this.#instances(), this.#door.whoAsks(request.raw)]);
+    const ready = isReady(instances);
     reply.code(ready ? 200 : 503);
     if (!ready) reply.header('retry-after', 1);
     const about = { ready, service: 'gateway' };
     return principal?.scope === 'operator' ? { ...about, pid: process.pid, ...instances } : about;
   }
 
+  /** For who measures it. */
+  async isReady(): Promise<boolean> {
+    return isReady(await this.#instances());
+  }
+
   /** However many want to know: the services are asked by one of them at a time. */
+  #instances(): Promise<Instances> {
+    this.#asking ??= this.#askInstances();
+    return this.#asking;
+  }
+
   async #askInstances(): Promise<Instances> {
     try {
       const [orders, payments] = await Promise.all([
@@ -48,4 +57,8 @@ export class Readiness {
       return { url, pid: typeof pid === 'number' ? pid : null, ready: ready === true };
     });
   }
+}
+
+function isReady(instances: Instances): boolean {
+  return Object.values(instances).every((some) => some.some((instance) => instance.ready));
 }

@@ -1,5 +1,6 @@
 import type { BatchObservableResult, Meter } from '@opentelemetry/api';
 import type { Database } from '../platform/database.ts';
+import { observeReadiness } from '../platform/telemetry/readiness-metric.ts';
 import { within } from '../platform/within.ts';
 import type { Broker } from './broker/broker.ts';
 import { deadLetterQueueOf } from './dead-letters.ts';
@@ -32,10 +33,6 @@ export function observeService(meter: Meter, { name, database, broker, queue, is
   const jobs = gauge('tillbox.queue.jobs', 'Jobs of a queue by state, as pg-boss last counted them.');
   const connections = gauge('tillbox.pool.connections', 'Connections to the own database, by state.');
   const waiting = gauge('tillbox.pool.waiting', 'Who waits for a connection.');
-  const ready = gauge(
-    'tillbox.ready',
-    'Whether the daemon works: 1, or 0 while it waits for what is behind.',
-  );
 
   const observeStored = async (result: BatchObservableResult) => {
     for (const place of await readDepths(database, name)) {
@@ -54,11 +51,14 @@ export function observeService(meter: Meter, { name, database, broker, queue, is
     result.observe(connections, used, { state: 'used' });
     result.observe(connections, idle, { state: 'idle' });
     result.observe(waiting, wanted);
-    result.observe(ready, isReady() ? 1 : 0);
     if (!isReady()) return;
     await within(measureMsMax, Promise.allSettled([observeStored(result), observeJobs(result)]));
   };
-  const observed = [depth, oldest, jobs, connections, waiting, ready];
+  const observed = [depth, oldest, jobs, connections, waiting];
   meter.addBatchObservableCallback(observe, observed);
-  return () => meter.removeBatchObservableCallback(observe, observed);
+  const endReadiness = observeReadiness(meter, isReady);
+  return () => {
+    endReadiness();
+    meter.removeBatchObservableCallback(observe, observed);
+  };
 }

@@ -42,6 +42,13 @@ interface Problem {
 const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/** What of an operation of OpenAPI is looked at. */
+interface Operation {
+  operationId: string;
+  security?: object[];
+  responses: Record<string, object>;
+}
+
 describe('HTTP', () => {
   const system = useSystem();
 
@@ -628,6 +635,19 @@ describe('HTTP', () => {
         'GET /openapi.json',
         'GET /docs',
       ]);
+    });
+
+    it('tells of each operation what its door can refuse it with', async () => {
+      const { body } = await system.get<{ paths: Record<string, Record<string, Operation>> }>(
+        '/openapi.json',
+      );
+      const operations = Object.values(body.paths).flatMap((methods) => Object.values(methods));
+      const behindTheDoor = operations.filter(({ security }) => security !== undefined);
+      expect(behindTheDoor).to.have.length(10);
+      for (const { operationId, responses } of behindTheDoor) {
+        const refusals = ['401', '403', '408', '414', '421', '429', '431'];
+        expect(responses, operationId).to.include.keys(refusals);
+      }
     });
 
     it('has a page to read that needs nothing but itself', async () => {

@@ -23,6 +23,7 @@ describe('metrics of a running system', function () {
       expect(new URL(url).hostname).to.equal('127.0.0.1');
       const { of } = await scrape(url);
       expect(of('process_memory_usage', { service_instance_id: name })).to.be.above(0);
+      expect(of('tillbox_ready'), name).to.equal(1);
     }
   });
 

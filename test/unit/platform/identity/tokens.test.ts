@@ -36,6 +36,20 @@ describe('a check of bearer tokens', () => {
     expect(await scopeOf({ scope: undefined, scp: ['user'] })).to.equal('user');
   });
 
+  it('lets clocks differ by five seconds, and no more', async () => {
+    const secondsFromNow = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
+    const alice = { subject: 'alice', scope: 'user' };
+    for (const claims of [{ exp: secondsFromNow(-2) }, { nbf: secondsFromNow(4) }]) {
+      expect((await check(await sign(claimsFor('alice', claims), testSecret))).principal).to.deep.equal(
+        alice,
+      );
+    }
+    for (const claims of [{ exp: secondsFromNow(-6) }, { nbf: secondsFromNow(60) }]) {
+      const token = await sign(claimsFor('alice', claims), testSecret);
+      await refusal('unauthenticated', () => check(token));
+    }
+  });
+
   const now = Math.floor(Date.now() / 1_000);
   const forgeries: Record<string, () => string | Promise<string>> = {
     'signed with another secret': () => sign(claimsFor('alice'), `another-${testSecret}`),
