@@ -11,7 +11,7 @@ export type SamplerName = (typeof samplerNames)[number];
 
 /** Which traces are recorded. */
 export interface SamplingConfig {
-  /** Undefined for the default: what began elsewhere as it was begun, and of one's own a bounded number a second. */
+  /** Undefined for the default: what began elsewhere as it was begun, and a bounded number a second of either. */
   sampler: SamplerName | undefined;
   /** Share of the traces, for those samplers that take one. */
   ratio: number;
@@ -19,6 +19,8 @@ export interface SamplingConfig {
 
 /** Traces begun in a second that are recorded when nobody configured how many: enough to look at, and cheap. */
 const begunPerSecondMax = 100;
+/** Traces that clients ask for: more than anybody looks at, and some 7 % of a core at most. */
+const clientsPerSecondMax = 1_000;
 const ratioDigits = 13;
 
 /** Decides whether spans are recorded. */
@@ -26,10 +28,13 @@ export class Sampling {
   /** Whether a trace that was begun elsewhere is recorded as was decided there. */
   readonly #byParent: boolean;
   readonly #samplesRoot: (traceId: string, now: number) => boolean;
+  readonly #hasRoomForClients: (now: number) => boolean;
 
   constructor({ sampler, ratio }: SamplingConfig) {
     this.#byParent = sampler === undefined || sampler.startsWith('parentbased_');
-    this.#samplesRoot = sampler === undefined ? perSecond(begunPerSecondMax) : rootOf(sampler, ratio);
+    const hasRoom = perSecond(begunPerSecondMax);
+    this.#samplesRoot = sampler === undefined ? (_, now) => hasRoom(now) : rootOf(sampler, ratio);
+    this.#hasRoomForClients = sampler === undefined ? perSecond(clientsPerSecondMax) : () => true;
   }
 
   /**
@@ -40,6 +45,11 @@ export class Sampling {
   samples(traceId: string, parentSampled: boolean | undefined, now?: number): boolean {
     if (this.#byParent && parentSampled !== undefined) return parentSampled;
     return this.#samplesRoot(traceId, now ?? performance.now());
+  }
+
+  /** The same where a trace comes in from a client, who decides for itself, and not for everybody else's time. */
+  samplesOfClient(traceId: string, clientSampled: boolean, now = performance.now()): boolean {
+    return this.samples(traceId, clientSampled, now) && (!clientSampled || this.#hasRoomForClients(now));
   }
 }
 
@@ -52,10 +62,10 @@ function rootOf(sampler: SamplerName, ratio: number): (traceId: string) => boole
 }
 
 /** The first so many of each second. */
-function perSecond(max: number): (traceId: string, now: number) => boolean {
+function perSecond(max: number): (now: number) => boolean {
   let second = Number.NEGATIVE_INFINITY;
   let count = 0;
-  return (_traceId, now) => {
+  return (now) => {
     if (now - second >= 1_000) {
       second = now;
       count = 0;

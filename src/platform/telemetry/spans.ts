@@ -88,7 +88,10 @@ export class Spans {
    */
   begin(header: string | undefined, startMs: number, tracestate?: string): OpenSpan {
     const from = parseTraceparent(header);
-    if (from !== undefined) return this.#child(header as string, from, startMs, tracestate);
+    if (from !== undefined) {
+      const sampled = this.#sampling.samplesOfClient(from.traceId, from.sampled);
+      return this.#child(header as string, from, sampled, startMs, tracestate);
+    }
     const traceId = this.#ids.generateTraceId();
     if (!this.#sampling.samples(traceId, undefined)) return untraced;
     return this.#open(traceId, undefined, startMs);
@@ -98,15 +101,21 @@ export class Spans {
   goOn(header: string | undefined, startMs: number, tracestate?: string): OpenSpan {
     if (header === undefined) return untraced;
     const from = parseTraceparent(header);
-    return from === undefined ? untraced : this.#child(header, from, startMs, tracestate);
+    if (from === undefined) return untraced;
+    const sampled = this.#sampling.samples(from.traceId, from.sampled);
+    return this.#child(header, from, sampled, startMs, tracestate);
   }
 
   /** One that is not recorded goes on under the header that came. */
-  #child(header: string, from: TraceContext, startMs: number, tracestate?: string): OpenSpan {
-    const { traceId, spanId, sampled: parentSampled } = from;
-    const sampled = this.#sampling.samples(traceId, parentSampled);
-    if (sampled) return this.#open(traceId, spanId, startMs, tracestate);
-    const traceparent = parentSampled ? formatTraceparent({ ...from, sampled }) : header;
+  #child(
+    header: string,
+    from: TraceContext,
+    sampled: boolean,
+    startMs: number,
+    tracestate?: string,
+  ): OpenSpan {
+    if (sampled) return this.#open(from.traceId, from.spanId, startMs, tracestate);
+    const traceparent = from.sampled ? formatTraceparent({ ...from, sampled }) : header;
     return { ...untraced, traceparent };
   }
 

@@ -38,4 +38,22 @@ describe('sampling', () => {
     expect(taken(5_999)).to.equal(0);
     expect(taken(6_000)).to.equal(100);
   });
+
+  it('not configured takes a thousand traces of clients a second, which cost the others none', () => {
+    const sampling = new Sampling({ sampler: undefined, ratio: 1 });
+    const ofClients = (sampled: boolean, now: number) =>
+      traceIds.filter((id) => sampling.samplesOfClient(id, sampled, now)).length;
+    expect(ofClients(false, 5_000)).to.equal(0);
+    expect(ofClients(true, 5_500)).to.equal(1_000);
+    expect(ofClients(true, 6_400)).to.equal(0);
+    expect(traceIds.filter((id) => sampling.samples(id, undefined, 6_400))).to.have.length(100);
+    expect(ofClients(true, 6_600)).to.equal(1_000);
+  });
+
+  it('configured takes of clients whatever the sampler says', () => {
+    const sampling = new Sampling({ sampler: 'parentbased_always_off', ratio: 0 });
+    expect(traceIds.filter((id) => sampling.samplesOfClient(id, true, 0))).to.have.length(2_000);
+    const off = new Sampling({ sampler: 'always_off', ratio: 0 });
+    expect(traceIds.filter((id) => off.samplesOfClient(id, true, 0))).to.have.length(0);
+  });
 });
