@@ -19,7 +19,7 @@ function find({ checks }: DoctorReport, group: string, check: string): GroupedFi
 
 describe('tillbox doctor', function () {
   this.timeout(60_000);
-  const system = useSystem();
+  const system = useSystem([], {}, { embedded: true });
 
   async function diagnose(
     env: Record<string, string> = {},
@@ -143,7 +143,7 @@ describe('tillbox doctor', function () {
 
 describe('tillbox status -o env', function () {
   this.timeout(60_000);
-  const system = useSystem();
+  const system = useSystem([], {}, { embedded: true });
 
   it('exports what another command then uses, secrets only when asked for', async () => {
     const { code, stdout, stderr } = await system.run(['status', '-o', 'env']);
