@@ -4,7 +4,7 @@ import type { DoorConfig } from '../platform/door-config.ts';
 import { CodedError } from '../platform/errors.ts';
 import { sendProblem } from '../platform/http-problems.ts';
 import { createHttpServer, listen, type TlsFiles } from '../platform/http-server.ts';
-import type { SecretSource } from '../platform/identity/tokens.ts';
+import type { SecretSource } from '../platform/identity/token-sources.ts';
 import type { Daemon } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { measureRequests } from '../platform/telemetry/http-metrics.ts';

@@ -11,7 +11,8 @@ import { hostCheck } from '../platform/hosts.ts';
 import { BelievedTokens } from '../platform/identity/believed-tokens.ts';
 import { anyone, type Principal } from '../platform/identity/principal.ts';
 import { tokenMissing } from '../platform/identity/refusals.ts';
-import { type SecretSource, tokenCheck } from '../platform/identity/tokens.ts';
+import type { SecretSource } from '../platform/identity/token-sources.ts';
+import { tokenCheck } from '../platform/identity/tokens.ts';
 import { type Allowance, RateLimit, rateLimitHeaders } from '../platform/rate-limit.ts';
 
 /** Requests a second, unless others are configured. */

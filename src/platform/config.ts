@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type DoorConfig, doorVariables, readDoorConfig } from './door-config.ts';
 import { CodedError, type FieldError } from './errors.ts';
-import { type LogLevel, logLevels } from './logging.ts';
+import { type LogLevel, logLevels } from './log-levels.ts';
 import type { RetentionSettings } from './retention.ts';
 import type { MetricsConfig } from './telemetry/metrics.ts';
 import { readTracesConfig, type TracesConfig, tracesVariables } from './telemetry/traces-config.ts';

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { CodedError } from './errors.ts';
-import { type JwksSource, ownParties, type SecretSource, secretBytesMin } from './identity/tokens.ts';
+import { type JwksSource, ownParties, type SecretSource, secretBytesMin } from './identity/token-sources.ts';
 
 /** The variables that say whom the gateway lets in, and how. */
 export const doorVariables = {

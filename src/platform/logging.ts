@@ -1,10 +1,7 @@
 import { type Logger, pino } from 'pino';
+import type { LogLevel } from './log-levels.ts';
 
 export type { Logger } from 'pino';
-
-/** Levels a log can have, from silent to everything. */
-export const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 /**
  * A log of JSON lines on standard error: a constant message with fields, of a service and, where there are several

@@ -3,7 +3,7 @@ import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../platform/config.ts';
-import { ownParties, type SecretSource, secretBytesMin, signToken } from '../platform/identity/tokens.ts';
+import { ownParties, type SecretSource, secretBytesMin } from '../platform/identity/token-sources.ts';
 import type { Logger } from '../platform/logging.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
 import { makeHome } from './home.ts';
@@ -66,6 +66,8 @@ export function localTokenLoop(config: Pick<Config, 'home' | 'door'>, log: Logge
 
 /** Writes a new token for the local operator, whole: a reader sees the old one or the new one. */
 export async function writeLocalToken(config: Pick<Config, 'home' | 'door'>): Promise<void> {
+  // Not for those who only read the token: every command of a client.
+  const { signToken } = await import('../platform/identity/tokens.ts');
   const token = { subject: operatorName(), scope: 'operator', seconds: tokenSeconds } as const;
   const temporary = `${tokenPath(config.home)}.${process.pid}`;
   writeFileSync(temporary, `${await signToken(signingSecret(config), token)}\n`, { mode: 0o600 });

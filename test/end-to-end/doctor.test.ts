@@ -1,5 +1,4 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -11,7 +10,6 @@ import { anyPorts, runTillbox, useSystem } from '../support/running-system.ts';
 import { TerminalSession } from '../support/terminal-session.ts';
 
 const shiftClock = fileURLToPath(new URL('../support/preloads/shift-clock.ts', import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 
 function find({ checks }: DoctorReport, group: string, check: string): GroupedFinding {
   const found = checks.find((finding) => finding.group === group && finding.check.startsWith(check));
@@ -21,7 +19,7 @@ function find({ checks }: DoctorReport, group: string, check: string): GroupedFi
 
 describe('tillbox doctor', function () {
   this.timeout(60_000);
-  const system = useSystem();
+  const system = useSystem([], {}, { embedded: true });
 
   async function diagnose(
     env: Record<string, string> = {},
@@ -67,7 +65,7 @@ describe('tillbox doctor', function () {
     const clock = join(system.home, 'clock');
     const env = {
       TEST_CLOCK: clock,
-      NODE_OPTIONS: `--import ${tsx} --import ${pathToFileURL(shiftClock).href}`,
+      NODE_OPTIONS: `--import ${pathToFileURL(shiftClock).href}`,
     };
     for (const [seconds, level] of [
       [60, 'warning'],
@@ -145,7 +143,7 @@ describe('tillbox doctor', function () {
 
 describe('tillbox status -o env', function () {
   this.timeout(60_000);
-  const system = useSystem();
+  const system = useSystem([], {}, { embedded: true });
 
   it('exports what another command then uses, secrets only when asked for', async () => {
     const { code, stdout, stderr } = await system.run(['status', '-o', 'env']);

@@ -33,7 +33,7 @@ interface Tried {
 /** Every command, in every way in which all of them must behave: told once, for all. */
 describe('every command', function () {
   this.timeout(180_000);
-  const system = useSystem();
+  const system = useSystem([], {}, { embedded: true });
   const tried: Tried[] = [];
 
   before(async () => {

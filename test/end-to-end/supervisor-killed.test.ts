@@ -6,7 +6,7 @@ import { RunningSystem } from '../support/running-system.ts';
 describe('tillbox up, killed with kill -9', () => {
   it('leaves no daemon behind', async function () {
     this.timeout(60_000);
-    const system = new RunningSystem();
+    const system = new RunningSystem([], {}, { embedded: true });
     await system.start();
     const { runtime } = system;
     if (!runtime.embedded) {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Runtime } from '../../src/system/runtime-file.ts';
+import { testServer } from './test-server.ts';
 
 const executable = fileURLToPath(new URL('../../dist/bin/tillbox.js', import.meta.url));
 
@@ -40,23 +41,36 @@ export function runTillbox(
 /** Ports that let any number of systems run beside each other. */
 export const anyPorts = { GATEWAY_PORT: '0', ORDERS_PORT: '0', PAYMENTS_PORT: '0' };
 
+/** Where a system has its databases. */
+export interface Databases {
+  /** On a server of its own, as users have who give no URL; else on the server of this run, which costs less. */
+  embedded?: boolean;
+}
+
 /** A whole system in real processes, as `tillbox up --ephemeral` runs it. */
 export class RunningSystem {
   readonly home = mkdtempSync(join(tmpdir(), 'tillbox-test-'));
   readonly #args: readonly string[];
   readonly #environment: Record<string, string>;
+  readonly #embedded: boolean;
   #up: ChildProcess | undefined;
   output = '';
 
-  constructor(args: readonly string[] = [], environment: Record<string, string> = {}) {
+  constructor(
+    args: readonly string[] = [],
+    environment: Record<string, string> = {},
+    { embedded = false }: Databases = {},
+  ) {
     this.#args = args;
     this.#environment = environment;
+    this.#embedded = embedded;
   }
 
   /** Starts it, with the database URLs of the environment if there are any, and waits until it is ready. */
   async start(): Promise<void> {
+    const urls = this.#embedded ? {} : await testServerVariables();
     const up = spawn(process.execPath, [executable, 'up', '--ephemeral', ...this.#args], {
-      env: { ...process.env, ...anyPorts, TILLBOX_HOME: this.home, ...this.#environment },
+      env: { ...process.env, ...urls, ...anyPorts, TILLBOX_HOME: this.home, ...this.#environment },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#up = up;
@@ -133,12 +147,18 @@ export class RunningSystem {
   }
 }
 
+async function testServerVariables(): Promise<Record<string, string>> {
+  const { orders, payments, broker } = (await testServer()).urls;
+  return { ORDERS_DATABASE_URL: orders, PAYMENTS_DATABASE_URL: payments, BROKER_DATABASE_URL: broker };
+}
+
 /** Gives the tests of a describe block a system of their own. */
 export function useSystem(
   args: readonly string[] = [],
   environment: Record<string, string> = {},
+  databases: Databases = {},
 ): RunningSystem {
-  const system = new RunningSystem(args, environment);
+  const system = new RunningSystem(args, environment, databases);
   before(async function () {
     this.timeout(60_000);
     await system.start();

@@ -13,13 +13,19 @@ export function padText(text: string, width: number, align: 'left' | 'right' = '
   return align === 'left' ? text + blanks : blanks + text;
 }
 
-const graphemes = new Intl.Segmenter();
+let segmenter: Intl.Segmenter | undefined;
+
+/** The characters, as people count them. Made when needed: it takes as long as a tenth of a command's start. */
+function graphemesOf(text: string): string[] {
+  segmenter ??= new Intl.Segmenter();
+  return [...segmenter.segment(text)].map(({ segment }) => segment);
+}
 
 /** The text, cut to a width with an ellipsis when it is wider; never within a character. For text without colours. */
 export function shortenText(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   let kept = '';
-  for (const { segment } of graphemes.segment(text)) {
+  for (const segment of graphemesOf(text)) {
     if (textWidth(kept + segment) >= width) break;
     kept += segment;
   }
@@ -33,11 +39,7 @@ const escapes = /(\\u\{[0-9a-f]{1,6}\})/;
 export function splitText(text: string, width: number): string[] {
   const pieces: string[] = [];
   let piece = '';
-  const units = text
-    .split(escapes)
-    .flatMap((part) =>
-      escapes.test(part) ? [part] : [...graphemes.segment(part)].map(({ segment }) => segment),
-    );
+  const units = text.split(escapes).flatMap((part) => (escapes.test(part) ? [part] : graphemesOf(part)));
   for (const unit of units) {
     if (piece !== '' && textWidth(piece + unit) > width) {
       pieces.push(piece);

@@ -2,34 +2,8 @@ import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTPayload, jwt
 import { CodedError } from '../errors.ts';
 import { isSubject, type Principal, type Scope, scopes } from './principal.ts';
 import { scopeMissing, tokenRefused } from './refusals.ts';
+import type { SecretSource, TokenParties, TokenSources } from './token-sources.ts';
 
-/** Who a token must come from and be for, as its claims `iss` and `aud` say. */
-export interface TokenParties {
-  issuer: string;
-  audience: string;
-}
-
-/** The parties of tokens that tillbox signs itself, unless others are configured. */
-export const ownParties: TokenParties = { issuer: 'tillbox', audience: 'tillbox' };
-
-/** Tokens signed with a secret that whoever issues and whoever checks them share. */
-export interface SecretSource extends TokenParties {
-  secret: string;
-}
-
-/** Tokens signed by an identity provider that publishes its keys. */
-export interface JwksSource extends TokenParties {
-  jwksUrl: string;
-}
-
-/** Where tokens may come from. */
-export interface TokenSources {
-  secret?: SecretSource | undefined;
-  jwks?: JwksSource | undefined;
-}
-
-/** A secret below the length of the hash can be guessed from one token (RFC 7518, 3.2). */
-export const secretBytesMin = 32;
 /**
  * Which source checks a token is decided by its algorithm, from lists that share nothing. So a public key is
  * never taken for a secret, and `none` is nowhere.

@@ -1,7 +1,7 @@
 import { Door } from '../../gateway/door.ts';
 import { type DoorConfig, isLoopback, refuseOpenDoor } from '../../platform/door-config.ts';
 import { newCredential } from '../../platform/identity/gateway-credential.ts';
-import type { SecretSource } from '../../platform/identity/tokens.ts';
+import type { SecretSource } from '../../platform/identity/token-sources.ts';
 import { reservePort } from '../../system/ports.ts';
 import { readTlsFiles } from '../../system/tls-files.ts';
 import { DashboardFront } from './dashboard-front.ts';

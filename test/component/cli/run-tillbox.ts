@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-const executable = fileURLToPath(new URL('../../../bin/tillbox.ts', import.meta.url));
+const executable = fileURLToPath(new URL('../../../dist/bin/tillbox.js', import.meta.url));
 
 /** How a run of tillbox ended. */
 export interface Run {
@@ -21,9 +21,9 @@ export interface Running {
   ended: Promise<Run>;
 }
 
-/** Starts tillbox from its sources, off a terminal, with no environment but the one given. */
+/** Starts tillbox as it is built, off a terminal, with no environment but the one given. */
 export function startTillbox(words: readonly string[], environment: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, ['--import', 'tsx', executable, ...words], {
+  const child = spawn(process.execPath, [executable, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...environment },
   });

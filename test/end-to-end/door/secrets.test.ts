@@ -7,11 +7,13 @@ import { testSecret } from '../../support/tokens.ts';
 const token = 'aaaaaaaaaaaaaaaaaaaa.bbbbbbbbbbbbbbbbbbbb.cccccccccccccccccccc';
 
 describe('secrets', () => {
-  const system = useSystem(['--no-color'], {
+  const environment = {
     TILLBOX_AUTH_SECRET: testSecret,
     TILLBOX_TOKEN: token,
     TILLBOX_LOG_LEVEL: 'trace',
-  });
+  };
+  // The server's processes are looked at too.
+  const system = useSystem(['--no-color'], environment, { embedded: true });
 
   /** Every process of the system, by name. */
   function processes(): Map<string, number> {

@@ -3,7 +3,8 @@ import { v7 as uuidV7 } from 'uuid';
 import { refusalFields } from '../../../src/messaging/dead-letters.ts';
 import { CodedError } from '../../../src/platform/errors.ts';
 import { refusalOf } from '../../../src/platform/http-problems.ts';
-import { createLogger, type LogLevel } from '../../../src/platform/logging.ts';
+import type { LogLevel } from '../../../src/platform/log-levels.ts';
+import { createLogger } from '../../../src/platform/logging.ts';
 
 describe('logs', () => {
   /** What is written to standard error meanwhile, line by line. */

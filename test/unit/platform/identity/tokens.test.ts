@@ -1,11 +1,7 @@
 import { expect } from 'chai';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import {
-  type CheckedToken,
-  ownParties,
-  signToken,
-  tokenCheck,
-} from '../../../../src/platform/identity/tokens.ts';
+import { ownParties } from '../../../../src/platform/identity/token-sources.ts';
+import { type CheckedToken, signToken, tokenCheck } from '../../../../src/platform/identity/tokens.ts';
 import { refusal } from '../../../support/refusal.ts';
 import {
   claimsFor,
