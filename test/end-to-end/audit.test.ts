@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { DatabaseUrls } from '../../src/system/migrate.ts';
 import { busyInFlight, history, nothingInFlight, useAuditedDatabases } from '../support/audited-databases.ts';
+import { databaseVariables } from '../support/database-variables.ts';
 import { type Ran, runTillbox } from '../support/running-system.ts';
 
 const executable = fileURLToPath(new URL('../../dist/bin/tillbox.js', import.meta.url));
@@ -17,16 +18,8 @@ describe('tillbox audit on the command line', () => {
   const home = mkdtempSync(join(tmpdir(), 'tillbox-test-'));
   after(() => rmSync(home, { recursive: true }));
 
-  function environment(urls: DatabaseUrls): Record<string, string> {
-    return {
-      ORDERS_DATABASE_URL: urls.orders,
-      PAYMENTS_DATABASE_URL: urls.payments,
-      BROKER_DATABASE_URL: urls.broker,
-    };
-  }
-
   function run(urls: DatabaseUrls, ...args: string[]): Promise<Ran> {
-    return runTillbox(['audit', ...args], { home, env: environment(urls) });
+    return runTillbox(['audit', ...args], { home, env: databaseVariables(urls) });
   }
 
   it('prints the report as JSON and exits 0 when all is well', async () => {
@@ -86,7 +79,7 @@ describe('tillbox audit on the command line', () => {
   it('watches until a violation, a line a round, and exits 8', async () => {
     const urls = await databases.copyOf('quiet');
     const watching = spawn(process.execPath, [executable, 'audit', '--watch', '--json'], {
-      env: { ...process.env, TILLBOX_HOME: home, ...environment(urls) },
+      env: { ...process.env, TILLBOX_HOME: home, ...databaseVariables(urls) },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let printed = '';
@@ -108,7 +101,7 @@ describe('tillbox audit on the command line', () => {
   it('ends with 130 on Ctrl-C', async () => {
     const urls = await databases.copyOf('quiet');
     const watching = spawn(process.execPath, [executable, 'audit', '--watch'], {
-      env: { ...process.env, TILLBOX_HOME: home, ...environment(urls) },
+      env: { ...process.env, TILLBOX_HOME: home, ...databaseVariables(urls) },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(watching.stdout, 'data');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { DeadLetterView } from '../../src/tools/dead-letter-view.ts';
+import { databaseVariables } from '../support/database-variables.ts';
 import { useDatabases } from '../support/databases.ts';
 import { runTillbox } from '../support/running-system.ts';
 
@@ -19,13 +20,7 @@ describe('end to end: dead-letters and queues', function () {
   beforeEach(() => databases.sql('broker', 'delete from broker.job'));
 
   function environment(): Record<string, string> {
-    const { orders, payments, broker } = databases.adminUrls;
-    return {
-      ORDERS_DATABASE_URL: orders,
-      PAYMENTS_DATABASE_URL: payments,
-      BROKER_DATABASE_URL: broker,
-      TILLBOX_LOG_LEVEL: 'warn',
-    };
+    return { ...databaseVariables(databases.adminUrls), TILLBOX_LOG_LEVEL: 'warn' };
   }
 
   const run = (...args: string[]) => runTillbox(args, { home, env: environment() });

@@ -650,6 +650,16 @@ describe('HTTP', () => {
       }
     });
 
+    it('tells what pages and health can be refused with, too', async () => {
+      const { body } = await system.get<{ paths: Record<string, { get: Operation }> }>('/openapi.json');
+      for (const path of ['/', '/docs', '/openapi.json']) {
+        expect(body.paths[path]?.get.responses, path).to.have.keys(['200', '408', '421', '429', '431']);
+      }
+      for (const path of ['/livez', '/readyz']) {
+        expect(body.paths[path]?.get.responses, path).to.have.keys(['200', '408', '431', '503']);
+      }
+    });
+
     it('has a page to read that needs nothing but itself', async () => {
       const answer = await fetch(`${system.url}/docs`);
       const page = await answer.text();

@@ -7,10 +7,12 @@ import { audit } from '../../src/tools/audit/audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { useHarmedSystem } from '../support/harmed-system.ts';
 import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
+import { Probe, unacceptable } from '../support/probe.ts';
 
 /** The 499 beside a bad message, in jobs of a hundred. */
 const good = 499;
 const jobSize = 100;
+const latencyMsMax = 1_000;
 
 /** What a queue may hold instead of a request. Postgres itself refuses a NUL in a job; for an outbox see its component test. */
 function garbage(event: CloudEvent): unknown[] {
@@ -86,6 +88,9 @@ describe('faults: poison', () => {
       queue: 'payment-requests',
       data: { messages: messages.slice(index * jobSize, (index + 1) * jobSize) },
     }));
+    // Says how slow this machine is meanwhile.
+    const probe = new Probe(system.first('gateway').url);
+    const at = performance.now();
     // The one request that would be sent again by the sweep comes after 25 s: these are settled by the jobs.
     await system.sql('orders', `update orders.orders set created_at = now() where user_id = 'nobody-good'`);
     await publishOnce(system.brokerUrl, jobs);
@@ -98,6 +103,9 @@ describe('faults: poison', () => {
       expect(Number(rows[0]?.settled)).to.equal(good);
       return rows;
     });
+    const alive = (await probe.stop()).filter(({ what }) => what === 'alive');
+    const last = { what: 'the slowest of the 499', status: 200, at, ms: Number(slowest?.ms) };
+    expect(unacceptable([...alive, last], latencyMsMax)).to.deep.equal([]);
     // Normal is the first delivery: no job came back, and none of the 499 waited for another.
     const again = await system.sql(
       'broker',

@@ -37,19 +37,18 @@ describe('faults: payments away while orders pour in', () => {
       }),
     );
 
-  async function count(database: 'orders' | 'payments' | 'broker', text: string): Promise<number> {
-    const [row] = await system.sql<{ count: string }>(database, text);
-    return Number(row?.count);
-  }
   /** Messages on their way to payments; those published before a time, in what is left of their jobs. */
   const requestsBefore = (time: string) =>
-    count(
+    system.count(
       'broker',
       `select coalesce(sum(jsonb_array_length(data -> 'messages')), 0) as count from broker.job
         where name = 'payment-requests' and state < 'completed' and created_on < '${time}'`,
     );
   const waiting = () =>
-    count('orders', `select count(*) from orders.orders where status = 'NEW' and user_id like 'many-%'`);
+    system.count(
+      'orders',
+      `select count(*) from orders.orders where status = 'NEW' and user_id like 'many-%'`,
+    );
 
   /** Accounts, one in two of them with money, and orders of theirs with their requests, as the service writes them. */
   async function makeBacklog(): Promise<void> {
@@ -116,7 +115,7 @@ describe('faults: payments away while orders pour in', () => {
     await payments.stop();
     await makeBacklog();
     const publishedSince = performance.now();
-    while ((await count('orders', 'select count(*) from orders.outbox')) > 100) await sleep(500);
+    while ((await system.count('orders', 'select count(*) from orders.outbox')) > 100) await sleep(500);
     const publishedS = (performance.now() - publishedSince) / 1_000;
     // Orders are taken as ever while payments is away.
     const load = await new OrderLoad(system, { perSecond: 20, funded: false }).start();
@@ -125,8 +124,7 @@ describe('faults: payments away while orders pour in', () => {
     expect(load.refusals).to.deep.equal([]);
     await expectRequestedOnceMore();
 
-    const [clock] = await system.sql<{ now: string }>('orders', 'select now()::text as now');
-    const startedAt = clock?.now ?? '';
+    const startedAt = await system.now('orders');
     const ahead = await requestsBefore(startedAt);
     payments.start();
     const since = performance.now();
@@ -153,7 +151,7 @@ describe('faults: payments away while orders pour in', () => {
     // In its turn: none takes longer than what was there before it takes to drain.
     expect(Number(fresh?.count)).to.be.above(0);
     expect(Number(fresh?.worst)).to.be.below(aheadS + 5);
-    const requests = await count('payments', 'select sum(deliveries) as count from payments.inbox');
+    const requests = await system.count('payments', 'select sum(deliveries) as count from payments.inbox');
     tell(
       this,
       [

@@ -4,6 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import { useHarmedSystem } from '../support/harmed-system.ts';
 import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
 
+const services = ['orders', 'payments', 'gateway'] as const;
 const kills = 20;
 /** A daemon that was killed does something again within this, on a machine that is busy with other things too. */
 const worksWithinMs = 30_000;
@@ -13,25 +14,21 @@ const pausedMs = 14_000;
 describe('faults: kill -9, twenty times in a row', () => {
   const system = useHarmedSystem();
 
-  const rows = async (database: 'orders' | 'payments', table: string) => {
-    const [row] = await system.sql<{ count: string }>(database, `select count(*) from ${table}`);
-    return Number(row?.count);
-  };
   /** How much each has done for its clients so far. */
   const done = {
-    orders: () => rows('orders', 'orders.orders'),
-    payments: () => rows('payments', 'payments.decisions'),
+    orders: () => system.count('orders', 'select count(*) from orders.orders'),
+    payments: () => system.count('payments', 'select count(*) from payments.decisions'),
     gateway: async (load: OrderLoad) => load.acknowledged.size,
   };
   /** Resolves in the middle of a daemon's work: it has begun, and the clients go on. */
-  async function atWork(service: keyof typeof done, load: OrderLoad): Promise<void> {
+  async function atWork(service: (typeof services)[number], load: OrderLoad): Promise<void> {
     const before = await done[service](load);
     await eventually(async () => expect(await done[service](load)).to.be.above(before), {
       withinMs: worksWithinMs,
     });
   }
 
-  for (const service of ['orders', 'payments', 'gateway'] as const) {
+  for (const service of services) {
     it(`loses and repeats nothing when ${service} is killed again and again at its work`, async function () {
       this.timeout(400_000);
       const load = await new OrderLoad(system).start();
@@ -50,7 +47,7 @@ describe('faults: kill -9, twenty times in a row', () => {
   it('loses and repeats nothing when all of them are killed at the same moment', async function () {
     this.timeout(200_000);
     const load = await new OrderLoad(system).start();
-    await Promise.all((['orders', 'payments', 'gateway'] as const).map((service) => atWork(service, load)));
+    await Promise.all(services.map((service) => atWork(service, load)));
     await Promise.all(system.daemons.map((daemon) => daemon.stop('SIGKILL')));
     for (const daemon of system.daemons) daemon.start();
     await system.untilReady({ withinMs: 120_000 });

@@ -163,6 +163,18 @@ export class HarmedSystem {
     return (await this.#admin(database).query(text, values)).rows;
   }
 
+  /** What a query counts, in a column `count`. */
+  async count(database: DatabaseName, text: string): Promise<number> {
+    const [row] = await this.sql<{ count: string }>(database, text);
+    return Number(row?.count);
+  }
+
+  /** The time by a database's clock, as text, to compare with what it stores. */
+  async now(database: DatabaseName): Promise<string> {
+    const [row] = await this.sql<{ now: string }>(database, 'select now()::text as now');
+    return row?.now ?? '';
+  }
+
   /** A connection of an administrator, past the links, to hold something with; closed at the end at the latest. */
   async hold(database: DatabaseName): Promise<pg.Client> {
     const client = new pg.Client({ connectionString: this.urls[database] });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Runtime } from '../../src/system/runtime-file.ts';
+import { databaseVariables } from './database-variables.ts';
 import { testServer } from './test-server.ts';
 
 const executable = fileURLToPath(new URL('../../dist/bin/tillbox.js', import.meta.url));
@@ -68,7 +69,7 @@ export class RunningSystem {
 
   /** Starts it, with the database URLs of the environment if there are any, and waits until it is ready. */
   async start(): Promise<void> {
-    const urls = this.#embedded ? {} : await testServerVariables();
+    const urls = this.#embedded ? {} : databaseVariables((await testServer()).urls);
     const up = spawn(process.execPath, [executable, 'up', '--ephemeral', ...this.#args], {
       env: { ...process.env, ...urls, ...anyPorts, TILLBOX_HOME: this.home, ...this.#environment },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -145,11 +146,6 @@ export class RunningSystem {
     rmSync(this.home, { recursive: true, force: true });
     return code;
   }
-}
-
-async function testServerVariables(): Promise<Record<string, string>> {
-  const { orders, payments, broker } = (await testServer()).urls;
-  return { ORDERS_DATABASE_URL: orders, PAYMENTS_DATABASE_URL: payments, BROKER_DATABASE_URL: broker };
 }
 
 /** Gives the tests of a describe block a system of their own. */

@@ -20,7 +20,7 @@ function namedTests(page: string): { file: string; name: string }[] {
 
 /** The names of the tests of a file, as they stand in it. */
 function titlesOf(text: string): string[] {
-  const call = /\b(?:it|describe)\(\s*(['"`])((?:\\.|(?!\1).)*)\1/gs;
+  const call = /^\s*(?:it|describe)\(\s*(['"`])((?:\\.|(?!\1).)*)\1/gms;
   return [...text.matchAll(call)].map(([, , title = '']) => title);
 }
 

@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { EphemeralDatabases } from '../../../src/system/ephemeral-databases.ts';
 import type { DatabaseUrls } from '../../../src/system/migrate.ts';
 import { reservePort } from '../../../src/system/ports.ts';
+import { databaseVariables } from '../../support/database-variables.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createTestDatabases } from '../../support/test-server.ts';
 import { writeUntilAnswered } from './client.ts';
@@ -64,13 +65,7 @@ export class Lane {
   /** @param environment of the daemons, without databases and ports */
   static async create(environment: NodeJS.ProcessEnv): Promise<Lane> {
     const databases = await createTestDatabases();
-    const { orders, payments, broker } = databases.urls;
-    const full = {
-      ...environment,
-      ORDERS_DATABASE_URL: orders,
-      PAYMENTS_DATABASE_URL: payments,
-      BROKER_DATABASE_URL: broker,
-    };
+    const full = { ...environment, ...databaseVariables(databases.urls) };
     const daemon = async (service: Service) => new CrashingDaemon(service, await portToKeep(), full);
     return new Lane(databases, { orders: await daemon('orders'), payments: await daemon('payments') });
   }

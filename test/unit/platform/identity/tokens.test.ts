@@ -40,7 +40,11 @@ describe('a check of bearer tokens', () => {
         alice,
       );
     }
-    for (const claims of [{ exp: secondsFromNow(-6) }, { nbf: secondsFromNow(60) }]) {
+    for (const claims of [
+      { exp: secondsFromNow(-6) },
+      { nbf: secondsFromNow(7) },
+      { nbf: secondsFromNow(60) },
+    ]) {
       const token = await sign(claimsFor('alice', claims), testSecret);
       await refusal('unauthenticated', () => check(token));
     }
