@@ -13,13 +13,16 @@ export function openApiDocument() {
     get: {
       summary,
       tags: ['health'],
-      responses: { 200: { description: 'yes' }, 503: { description: 'not now' } },
+      responses: { 200: { description: 'yes' }, 503: { description: 'not now' }, ...problems(unreadErrors) },
     },
   });
   const page = (summary: string, mediaType: string) => ({
     summary,
     tags: ['documentation'],
-    responses: { 200: { description: 'the document', content: { [mediaType]: {} } } },
+    responses: {
+      200: { description: 'the document', content: { [mediaType]: {} } },
+      ...problems(thresholdErrors),
+    },
   });
   return {
     openapi: '3.1.0',
@@ -79,16 +82,12 @@ const problemSchema = {
   },
 } as const;
 
-/** What the door of the gateway can answer to any request. */
-const doorErrors: ErrorCode[] = [
-  'unauthenticated',
-  'forbidden',
-  'request-timeout',
-  'uri-too-long',
-  'misdirected',
-  'rate-limited',
-  'headers-too-large',
-];
+/** What a request can be refused with before anybody has read it. */
+const unreadErrors: ErrorCode[] = ['request-timeout', 'headers-too-large'];
+/** What the door of the gateway can answer to who needs no token. */
+const thresholdErrors: ErrorCode[] = [...unreadErrors, 'misdirected', 'rate-limited'];
+/** What it can answer to any other request. */
+const doorErrors: ErrorCode[] = [...thresholdErrors, 'unauthenticated', 'forbidden', 'uri-too-long'];
 
 const boardOperation = {
   operationId: 'watchBoard',
