@@ -16,7 +16,8 @@ const othersMsMax = 2_000;
 
 const linkDelayMs = 200;
 
-/** How much longer an order may take than before, by what else the machine does meanwhile. */
+/** What 99 of 100 orders may take beside a snapshot of two minutes; on a slow machine, so many times what they took before. */
+const snapshotMsMax = 1_000;
 const usualTimesMax = 5;
 
 /** Connections a server gives in all. */
@@ -235,8 +236,7 @@ describe('faults: something runs out', () => {
       this,
       `median of 10 s before ${inWords(usual)}, at the end ${inWords(held)}; ${told(await expectRecovery(system, load))}`,
     );
-    // What is dead and cannot go makes nothing that reads a queue slower; a machine's other work may.
-    expect(held.median).to.be.below(usualTimesMax * usual.median);
-    expect(held.p99).to.be.below(Math.max(1_000, usualTimesMax * usual.p99));
+    // What is dead and cannot go is passed by, and takes time; a machine that was slow before is so without it.
+    expect(held.p99).to.be.below(Math.max(snapshotMsMax, usualTimesMax * usual.p99));
   });
 });
