@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Ajv } from 'ajv';
 import { decimalSchema, userIdSchema, uuidSchema } from '../platform/field-schemas.ts';
-import { formatAmount, parseAmount } from '../platform/money.ts';
+import { formatAmount } from '../platform/money.ts';
 
 /**
  * The contract between the services: three messages in the CloudEvents 1.0 JSON form. They carry ids and
@@ -131,57 +130,7 @@ export const messageSchemas = {
   'payment.failed.v1': schemaOf('payment.failed.v1'),
 } as const satisfies Record<MessageType, object>;
 
-const ajv = new Ajv({ strict: false });
-const validators = {
-  'payment.requested.v1': ajv.compile<CloudEvent>(messageSchemas['payment.requested.v1']),
-  'payment.succeeded.v1': ajv.compile<CloudEvent>(messageSchemas['payment.succeeded.v1']),
-  'payment.failed.v1': ajv.compile<CloudEvent>(messageSchemas['payment.failed.v1']),
-};
-
-/** What came out of the broker: a message, or why it can never be one. */
-export type Parsed<M extends Message> =
-  | { ok: true; message: M }
-  | { ok: false; reason: 'unknown-type' | 'invalid-message'; detail: string };
-
-/**
- * Reads a message from a queue. Pure, and it never throws: whatever it is given is either a message that
- * belongs into this queue or has a reason for the dead letters.
- */
-export function parseMessage<Q extends Queue>(
-  queue: Q,
-  value: unknown,
-): Parsed<Extract<Message, { type: TypesIn<Q> }>> {
-  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
-  if (!isMessageType(type) || queueOf[type] !== queue) {
-    const named = typeof type === 'string' ? JSON.stringify(type.slice(0, 100)) : 'no type';
-    return { ok: false, reason: 'unknown-type', detail: `queue ${queue} does not carry ${named}` };
-  }
-  const validate = validators[type];
-  if (!validate(value)) {
-    const [error] = validate.errors ?? [];
-    return {
-      ok: false,
-      reason: 'invalid-message',
-      detail: `${error?.instancePath || '/'} ${error?.message}`,
-    };
-  }
-  const { user_id: userId, reason } = value.data;
-  const orderId = value.data.order_id.toLowerCase();
-  const amount = parseAmount(value.data.amount);
-  if (amount === undefined) {
-    return { ok: false, reason: 'invalid-message', detail: '/data/amount is out of range' };
-  }
-  if (value.id.toLowerCase() !== messageId(orderId, type) || value.subject.toLowerCase() !== orderId) {
-    return { ok: false, reason: 'invalid-message', detail: '/id is not the id of this type and order' };
-  }
-  const message = { type, orderId, userId, amount, reason, traceparent: value.traceparent };
-  return { ok: true, message: message as Extract<Message, { type: TypesIn<Q> }> };
-}
-
-type TypesIn<Q extends Queue> = {
-  [T in MessageType]: (typeof queueOf)[T] extends Q ? T : never;
-}[MessageType];
-
-function isMessageType(type: unknown): type is MessageType {
+/** Whether messages of this type exist. */
+export function isMessageType(type: unknown): type is MessageType {
   return typeof type === 'string' && Object.hasOwn(queueOf, type);
 }

@@ -13,6 +13,7 @@ import { traceRequests } from '../platform/telemetry/http-spans.ts';
 import type { Spans } from '../platform/telemetry/spans.ts';
 import { addBoardRoutes } from './board.ts';
 import { Broker, type Delivery } from './broker/broker.ts';
+import { serviceConnectionsMax } from './connections.ts';
 import { observeService } from './gauges.ts';
 import { type Instruments, MeteredInstruments, noInstruments } from './instruments.ts';
 import type { Queue } from './messages.ts';
@@ -20,9 +21,6 @@ import { Outbox } from './outbox.ts';
 import { OutboxRelay } from './outbox-relay.ts';
 import { StepTally } from './step-tally.ts';
 import { tracedPublishing } from './traced-publishing.ts';
-
-/** Connections to a service's own database; the broker's come on top (see broker/). */
-export const serviceConnectionsMax = 4;
 
 /** Where a service finds what it needs, each URL with the role it logs in with. */
 export interface ServiceSettings {

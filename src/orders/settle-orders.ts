@@ -1,7 +1,8 @@
 import type { Delivery } from '../messaging/broker/broker.ts';
 import type { DeadLetter } from '../messaging/dead-letters.ts';
-import { type PaymentResult, parseMessage } from '../messaging/messages.ts';
+import type { PaymentResult } from '../messaging/messages.ts';
 import type { Outbox } from '../messaging/outbox.ts';
+import { parseMessage } from '../messaging/parse-message.ts';
 import { type Database, repeatSafely } from '../platform/database.ts';
 import { formatAmount } from '../platform/money.ts';
 import { isSettledAs, type Order, type Settlement, settlementOf } from './order.ts';

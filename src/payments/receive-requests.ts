@@ -1,7 +1,8 @@
 import type { Delivery } from '../messaging/broker/broker.ts';
 import type { DeadLetter } from '../messaging/dead-letters.ts';
-import { messageId, type PaymentRequested, parseMessage, toCloudEvent } from '../messaging/messages.ts';
+import { messageId, type PaymentRequested, toCloudEvent } from '../messaging/messages.ts';
 import type { Outbox } from '../messaging/outbox.ts';
+import { parseMessage } from '../messaging/parse-message.ts';
 import type { Database } from '../platform/database.ts';
 import { type ReceivedRequest, receiveRequests } from './inbox-store.ts';
 

@@ -1,4 +1,4 @@
-import { StoredJobs } from '../messaging/broker/stored-jobs.ts';
+import type { StoredJobs } from '../messaging/broker/stored-jobs.ts';
 import {
   type DeadLetterFilter,
   type DeadLetterKey,
@@ -75,13 +75,11 @@ export interface Selected {
  */
 export class DeadLetters {
   readonly #database: Database;
-  readonly #jobs: StoredJobs;
 
   /** @param options.url of the broker's role */
   constructor(options: { url: string; log: Logger }) {
     const { url, log } = options;
     this.#database = new Database({ url, name: 'tillbox dead-letters', connectionsMax: 2, log });
-    this.#jobs = new StoredJobs(this.#database);
   }
 
   /** Dead letters that wait, oldest first; or those discarded, latest first. */
@@ -109,14 +107,7 @@ export class DeadLetters {
   /** Does it to those selected letters that are ready, and answers what became of all of them, in order. */
   async handle(selected: readonly Dealt[], handling: Handling): Promise<Dealt[]> {
     const ready = selected.filter(({ outcome }) => outcome === 'ready');
-    if (ready.length > 0) await this.#jobs.start();
-    const done = new Set<string>();
-    for (const [queue, letters] of Map.groupBy(ready, (letter) => letter.queue as Queue)) {
-      for (let first = 0; first < letters.length; first += batchSizeMax) {
-        const ids = letters.slice(first, first + batchSizeMax).map(({ id }) => id);
-        for (const id of await this.#handleBatch(queue, ids, handling)) done.add(id);
-      }
-    }
+    const done = ready.length > 0 ? await this.#handleReady(ready, handling) : new Set<string>();
     // Somebody else was faster with the rest: say what they did.
     const others = ready.filter(({ id }) => !done.has(id)).map(({ id }) => id);
     const late = new Map<string, Dealt>();
@@ -129,15 +120,38 @@ export class DeadLetters {
     );
   }
 
-  #handleBatch(queue: Queue, ids: readonly string[], handling: Handling): Promise<string[]> {
+  /** Answers the ids of those it was done to. */
+  async #handleReady(ready: readonly Dealt[], handling: Handling): Promise<Set<string>> {
+    // Here, so that a list does not load pg-boss.
+    const { StoredJobs } = await import('../messaging/broker/stored-jobs.ts');
+    const jobs = new StoredJobs(this.#database);
+    try {
+      await jobs.start();
+      const done = new Set<string>();
+      for (const [queue, letters] of Map.groupBy(ready, (letter) => letter.queue as Queue)) {
+        for (let first = 0; first < letters.length; first += batchSizeMax) {
+          const ids = letters.slice(first, first + batchSizeMax).map(({ id }) => id);
+          for (const id of await this.#handleBatch(jobs, { queue, ids, handling })) done.add(id);
+        }
+      }
+      return done;
+    } finally {
+      await jobs.stop();
+    }
+  }
+
+  #handleBatch(
+    jobs: StoredJobs,
+    { queue, ids, handling }: { queue: Queue; ids: readonly string[]; handling: Handling },
+  ): Promise<string[]> {
     const name = deadLetterQueues.find((known) => known.queue === queue)?.name ?? queue;
     return this.#database.transaction(async (tx) => {
-      const jobs = await lockWaiting(tx, name, ids);
-      if (jobs.length === 0) return [];
-      const found = jobs.map(({ id }) => id);
-      await this.#jobs.complete(tx, name, found, handling);
+      const waiting = await lockWaiting(tx, name, ids);
+      if (waiting.length === 0) return [];
+      const found = waiting.map(({ id }) => id);
+      await jobs.complete(tx, name, found, handling);
       // Under the letter's id: should its message be refused again, the new letter names this one.
-      if (handling.action === 'redriven') await this.#jobs.insert(tx, queue, jobs);
+      if (handling.action === 'redriven') await jobs.insert(tx, queue, waiting);
       return found;
     });
   }
@@ -157,7 +171,6 @@ export class DeadLetters {
   }
 
   async close(): Promise<void> {
-    await this.#jobs.stop();
     await this.#database.close();
   }
 }

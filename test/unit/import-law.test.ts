@@ -21,6 +21,8 @@ interface SourceFile {
   oursAtRunTime: string[];
   /** Packages it imports. */
   packages: string[];
+  /** What is loaded with it, of ours and of packages; not what it imports later, when it needs it. */
+  loaded: string[];
 }
 
 const files = ['bin', 'src', 'migrations', 'knexfile.ts'].flatMap(sourceFilesIn);
@@ -37,9 +39,20 @@ function readSourceFile(path: string): SourceFile {
   const code = withoutComments(readFileSync(join(root, path), 'utf8'));
   const specifiers = specifiersIn(code);
   const ours = filesAmong(specifiers, path);
-  const oursAtRunTime = filesAmong(specifiersIn(code.replace(/\b(import|export) type [^;]*;/g, '')), path);
+  const codeAtRunTime = code.replace(/\b(import|export) type [^;]*;/g, '');
+  const oursAtRunTime = filesAmong(specifiersIn(codeAtRunTime), path);
   const packages = specifiers.filter((specifier) => !/^(\.|node:)/.test(specifier));
-  return { path, code, ours, oursAtRunTime, packages };
+  const atOnce = specifiersIn(codeAtRunTime.replace(/\bimport\(\s*['"][^'"]*['"]/g, ''));
+  const loaded = atOnce.map((name) => (name.startsWith('.') ? join(dirname(path), name) : name));
+  return { path, code, ours, oursAtRunTime, packages, loaded };
+}
+
+/** Everything that is loaded before the first line of these files runs. */
+function loadedWith(...paths: string[]): Set<string> {
+  const all = new Set(paths);
+  for (const path of all)
+    for (const next of files.find((file) => file.path === path)?.loaded ?? []) all.add(next);
+  return all;
 }
 
 /** What is imported: import … from '…', export … from '…', import '…', import('…'). */
@@ -184,6 +197,28 @@ describe('import law', () => {
     };
     for (const { path } of files) visit(path, []);
     expect(cycles).to.deep.equal([]);
+  });
+
+  it('a process loads what it needs: reading the rest would be most of its start', () => {
+    const gateway = loadedWith('src/system/serve.ts', 'src/system/serve-gateway.ts');
+    expect(gateway).to.include('undici').and.to.not.include.any.keys('pg', 'pg-boss', 'knex');
+    const services = loadedWith('src/system/serve.ts', 'src/system/serve-service.ts');
+    expect(services).to.include('pg-boss').and.to.not.include.any.keys('undici', 'jose', 'knex');
+    const tools = loadedWith(
+      ...files
+        .map(({ path }) => path)
+        .filter((path) => /^src\/tools\/([a-z-]+|(audit|trace|top|load)\/.*)\.ts$/.test(path)),
+    );
+    expect(tools).to.include('pg').and.to.not.include.any.keys('ajv', 'fastify', 'pg-boss', 'undici', 'knex');
+    const client = loadedWith(
+      'bin/tillbox.ts',
+      'src/cli/program.ts',
+      'src/cli/order.ts',
+      'src/cli/balance.ts',
+    );
+    expect(client)
+      .to.include('commander')
+      .and.to.not.include.any.keys('pg', 'pino', 'ajv', 'inquirer', 'undici');
   });
 
   it('everything is within src, migrations and bin: no source file imports a test', () => {

@@ -5,15 +5,12 @@ import type { Logger } from '../../platform/logging.ts';
 import { plansByIndex, withSettings } from '../../platform/postgres-connection.ts';
 import { PreparedClient } from '../../platform/prepared-client.ts';
 import { within } from '../../platform/within.ts';
+import { publishConnectionsMax, workConnectionsMax } from '../connections.ts';
 import type { Queue } from '../messages.ts';
 import { type QueueDepth, queueDepthStatement } from '../queue-depth-store.ts';
 import { brokerConnection, queues, through } from './connection.ts';
-import { Supervision, superviseConnectionsMax } from './supervision.ts';
+import { Supervision } from './supervision.ts';
 
-/** Connections of one service to the broker: of its workers, of their LISTEN, for publishing, of the supervision. */
-const workConnectionsMax = 2;
-const publishConnectionsMax = 1;
-export const brokerConnectionsMax = workConnectionsMax + 1 + publishConnectionsMax + superviseConnectionsMax;
 /** Jobs fetched together, hence at most 2,000 messages handled in one transaction. */
 const jobsFetchedMax = 20;
 /** Polling is only the safety net for what NOTIFY does not announce: retries and expired leases. */

@@ -1,10 +1,10 @@
 import { PgBoss } from 'pg-boss';
 import type { Logger } from '../../platform/logging.ts';
 import { PassLoop } from '../../platform/pass-loop.ts';
+import { superviseConnectionsMax } from '../connections.ts';
 import type { Queue } from '../messages.ts';
 import { brokerConnection, queues } from './connection.ts';
 
-export const superviseConnectionsMax = 1;
 /** How often a receiver looks for expired leases in its queue: its instances together, more often. */
 const superviseMs = 5_000;
 /** Another instance's look counts for all; less than the interval, so that none is left out by a hair. */

@@ -1,5 +1,4 @@
-import { brokerConnectionsMax } from '../../messaging/broker/broker.ts';
-import { serviceConnectionsMax } from '../../messaging/service.ts';
+import { brokerConnectionsMax, serviceConnectionsMax } from '../../messaging/connections.ts';
 import type { DatabaseName } from '../../platform/config.ts';
 import { type Finding, failure, ok, warning } from './finding.ts';
 

@@ -5,10 +5,10 @@ import {
   type Message,
   messageId,
   messageSchemas,
-  parseMessage,
   queueOf,
   toCloudEvent,
 } from '../../../src/messaging/messages.ts';
+import { parseMessage } from '../../../src/messaging/parse-message.ts';
 import { isUuid } from '../../../src/platform/field-schemas.ts';
 import { messages } from '../../support/arbitraries.ts';
 

@@ -4,10 +4,10 @@ import type { JobData } from '../../../src/messaging/broker/broker.ts';
 import {
   type MessageType,
   messageSchemas,
-  parseMessage,
   type Queue,
   toCloudEvent,
 } from '../../../src/messaging/messages.ts';
+import { parseMessage } from '../../../src/messaging/parse-message.ts';
 
 /**
  * Jobs as version 0.1.0 stored them. They lie in the queues, outboxes and backups of those who use it: add
