@@ -112,7 +112,7 @@ describe('a gateway under attack', () => {
         }
       };
       const clients = Array.from({ length: 100 }, flood);
-      await expectHealthy(20).finally(() => {
+      await expectHealthy(10).finally(() => {
         flooding = false;
       });
       await Promise.all(clients);
