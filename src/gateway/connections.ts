@@ -19,6 +19,8 @@ const tooMany =
  * two requests. So half-open connections, however many, cannot keep a request from being read.
  */
 export function guardConnections(server: Server, max = connectionsMax): void {
+  // Those that send a request without its end are refused in seconds; until then there are so many of all kinds.
+  server.maxConnections = 2 * max;
   const open = new Set<Socket>();
   /** Those that have sent no request yet, the oldest first. */
   const silent = new Set<Socket>();

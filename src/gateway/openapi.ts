@@ -82,12 +82,14 @@ const problemSchema = {
   },
 } as const;
 
-/** What a request can be refused with before anybody has read it. */
-const unreadErrors: ErrorCode[] = ['request-timeout', 'headers-too-large'];
+/** What any request can be answered: refused before anybody has read it, or by a bug of ours. */
+const unreadErrors: ErrorCode[] = ['request-timeout', 'headers-too-large', 'internal'];
 /** What the door of the gateway can answer to who needs no token. */
 const thresholdErrors: ErrorCode[] = [...unreadErrors, 'misdirected', 'rate-limited'];
 /** What it can answer to any other request. */
-const doorErrors: ErrorCode[] = [...thresholdErrors, 'unauthenticated', 'forbidden', 'uri-too-long'];
+const doorErrors: ErrorCode[] = [...thresholdErrors, 'unauthenticated', 'forbidden'];
+/** And to one with an id in its path. */
+const pathErrors: ErrorCode[] = ['uri-too-long'];
 
 const boardOperation = {
   operationId: 'watchBoard',
@@ -124,7 +126,7 @@ function operationOf({ operation, summary, service, schema, answer, errors }: Ro
     security: [{ bearer: [] }, {}],
     responses: {
       [answer.status]: { description: answer.description, content },
-      ...problems([...errors, ...doorErrors]),
+      ...problems([...errors, ...doorErrors, ...(schema.params === undefined ? [] : pathErrors)]),
     },
   };
 }

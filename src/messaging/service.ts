@@ -52,7 +52,7 @@ export interface ServiceParts {
   database: Database;
   outbox: Outbox;
   relay: OutboxRelay;
-  broker: Pick<Broker, 'hasForgotten' | 'hasBacklog'>;
+  broker: Pick<Broker, 'ageMs' | 'hasForgotten' | 'hasBacklog'>;
   instruments: Instruments;
   spans: Spans | undefined;
   retention: RetentionSettings;

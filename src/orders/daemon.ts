@@ -34,6 +34,7 @@ function wireOrders({ database, outbox, relay, broker, instruments, spans, reten
   const publications = new PublicationWatch({ database, log });
   /** When the broker was found to have lost what it was told, until all that waits is requested again. */
   let forgottenAt: number | undefined;
+  let isBrokersAgeKnown = false;
   /** Whether nobody keeps up with the queues, as far as the last pass that requested something could tell. */
   let inBacklog = false;
   const sweep = new PassLoop({
@@ -42,6 +43,12 @@ function wireOrders({ database, outbox, relay, broker, instruments, spans, reten
     failed: () => instruments.retried('sweep'),
     log,
     pass: async () => {
+      // Another process has published what waits: whether the broker was made anew since, only its age can tell.
+      if (!isBrokersAgeKnown) {
+        const ageMs = await broker.ageMs().catch(() => undefined);
+        isBrokersAgeKnown = ageMs !== undefined;
+        if (ageMs !== undefined) forgottenAt = performance.now() - ageMs;
+      }
       // A broker that is away has told nothing; the sweep itself needs the orders' database alone.
       if (await broker.hasForgotten().catch(() => false)) {
         log.warn('the broker has lost messages: requesting the payment of all waiting orders again');

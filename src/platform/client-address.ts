@@ -26,9 +26,11 @@ export function clientAddresses(proxies: readonly Network[]): ClientAddresses {
       let client = plainAddress(peer);
       if (forwardedFor === undefined || proxies.length === 0) return client;
       const hops = forwardedFor.split(',').slice(-hopsMax);
+      const isNear = isOfThisMachine(client);
       while (isProxy(client)) {
         const before = plainAddress(hops.pop()?.trim() ?? '');
-        if (isIP(before) === 0) return client;
+        // Nobody comes from elsewhere with an address of this machine, for which there are no limits.
+        if (isIP(before) === 0 || (isOfThisMachine(before) && !isNear)) return client;
         client = before;
       }
       return client;

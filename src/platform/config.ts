@@ -72,7 +72,7 @@ export const environmentVariables = {
   OTEL_SDK_DISABLED: 'true: nothing is sent, whatever else is set (default: false)',
   OTEL_SERVICE_NAME:
     'what metrics and traces call a daemon; under tillbox up with -gateway, -orders or -payments behind it (default: tillbox, and that)',
-  OTEL_METRICS_EXPORTER: 'none: the collector gets no metrics (default: otlp)',
+  OTEL_METRICS_EXPORTER: 'otlp or none: whether metrics are sent to the collector (default: if there is one)',
   OTEL_METRIC_EXPORT_INTERVAL: 'how often they are sent, in milliseconds (default: 60000)',
   ...tracesVariables,
   ...doorVariables,
@@ -117,6 +117,9 @@ export function readConfig(environment: Environment): Config {
     const url = URL.canParse(value) ? new URL(value) : undefined;
     if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
       refuse(name, 'must be an URL such as http://127.0.0.1:7420');
+    } else if (url.username !== '' || url.password !== '') {
+      // It would be shown wherever the URL is.
+      refuse(name, 'must have no user and no password in it; who asks is told by TILLBOX_TOKEN');
     }
     return value.replace(/\/+$/, '');
   };
@@ -163,6 +166,13 @@ export function readConfig(environment: Environment): Config {
       environment[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`] || environment['OTEL_EXPORTER_OTLP_ENDPOINT'],
     );
 
+  const metricsExporter = text('OTEL_METRICS_EXPORTER');
+  if (metricsExporter !== undefined && metricsExporter !== 'otlp' && metricsExporter !== 'none')
+    refuse(
+      'OTEL_METRICS_EXPORTER',
+      `must be otlp or none, not "${metricsExporter}"; for Prometheus set TILLBOX_METRICS_PORT`,
+    );
+
   const shared = databaseUrl('DATABASE_URL');
   const level = text('TILLBOX_LOG_LEVEL') ?? 'info';
   if (!logLevels.includes(level as LogLevel)) {
@@ -196,7 +206,8 @@ export function readConfig(environment: Environment): Config {
     metrics: {
       host: host('TILLBOX_METRICS_HOST', '127.0.0.1'),
       port: text('TILLBOX_METRICS_PORT') === undefined ? undefined : port('TILLBOX_METRICS_PORT', 0),
-      otlp: !disabled && hasCollector('METRICS') && text('OTEL_METRICS_EXPORTER') !== 'none',
+      otlp:
+        !disabled && metricsExporter !== 'none' && (hasCollector('METRICS') || metricsExporter === 'otlp'),
       exportMs: exportMs(),
     },
     traces: readTracesConfig({ text, refuse }, { collector: hasCollector('TRACES'), disabled }),
@@ -229,11 +240,26 @@ function defaultHome(environment: Environment): string {
   return join(environment['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'tillbox');
 }
 
+/** The environment for a program that is none of ours: without what may be, or hold, a secret. */
+export function withoutSecrets(environment: Environment): Record<string, string> {
+  const isSecret = (name: string) =>
+    /^TILLBOX_(AUTH_SECRET|GATEWAY_SECRET|TOKEN)$|DATABASE_URL$|^PGPASS|^OTEL_EXPORTER_/.test(name);
+  const plain = Object.entries(environment).filter(([name, value]) => value !== undefined && !isSecret(name));
+  return Object.fromEntries(plain as [string, string][]);
+}
+
 /** An URL without its password, for people and logs. */
 export function redactUrl(url: string): string {
   if (!URL.canParse(url)) return '(not an URL)';
   const parsed = new URL(url);
   if (parsed.password !== '') parsed.password = '***';
-  if (parsed.searchParams.has('password')) parsed.searchParams.set('password', '***');
+  for (const name of ['password', 'sslpassword']) {
+    if (parsed.searchParams.has(name)) parsed.searchParams.set(name, '***');
+  }
   return parsed.href;
+}
+
+/** A text of others that may name URLs, without who they log in as: for logs. */
+export function redactUrlsIn(text: string): string {
+  return text.replaceAll(/\/\/[^/\s'"]*@/g, '//***@');
 }

@@ -190,8 +190,8 @@ export function refuseOpenDoor(host: string, door: DoorConfig, name = 'GATEWAY_H
 }
 
 /**
- * Refuses a gateway that asks for tokens before services that ask for nothing: whoever is on the machine could go
- * round it. `tillbox up` sees to that by itself.
+ * Refuses a gateway that asks for tokens before services that ask for nothing, and such a service: whoever is on the
+ * machine could go round the gateway. `tillbox up` sees to that by itself.
  * @throws CodedError `usage`
  */
 export function refuseWayRound(door: DoorConfig): void {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { createOrdersDaemon } from '../orders/daemon.ts';
 import { createPaymentsDaemon } from '../payments/daemon.ts';
 import { givenDatabaseUrls } from '../platform/config.ts';
+import { refuseWayRound } from '../platform/door-config.ts';
 import { CodedError } from '../platform/errors.ts';
 import { waitUntilAvailable } from '../platform/lifecycle.ts';
 import { untilRefused } from './logins.ts';
@@ -11,9 +12,13 @@ import type { Serving } from './serving.ts';
 /** The services listen for the gateway alone. */
 const serviceHost = '127.0.0.1';
 
-/** Runs a service, and again with a new login whenever the database refuses the one it has, until told to stop. */
+/**
+ * Runs a service, and again with a new login whenever the database refuses the one it has, until told to stop.
+ * Throws `usage` when the gateway is to ask who comes, and this service would believe whoever goes round it.
+ */
 export async function serveService(service: 'orders' | 'payments', serving: Serving): Promise<void> {
   const { config, log, meter, spans, stopping, hold } = serving;
+  refuseWayRound(config.door);
   const create = service === 'orders' ? createOrdersDaemon : createPaymentsDaemon;
   const port = service === 'orders' ? config.ordersPort : config.paymentsPort;
   while (!stopping.aborted) {

@@ -179,6 +179,15 @@ describe('on a terminal', function () {
       expect(session.text).to.match(/^paged:SEQ/);
     });
 
+    it('tells the pager no secret', async () => {
+      start(list, {
+        rows: 8,
+        env: { PAGER: 'env | grep -c secret-of-ours', TILLBOX_TOKEN: 'secret-of-ours' },
+      });
+      await session.ended;
+      expect(session.text.trim()).to.equal('0');
+    });
+
     it('is left with a key, and Ctrl-C is the pager’s', async () => {
       start(list, { rows: 8, env: { PAGER: 'trap "" INT; cat; echo at the end; read key < /dev/tty' } });
       await session.shows('at the end');

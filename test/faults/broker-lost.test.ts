@@ -50,6 +50,23 @@ describe('faults: the broker loses what it was told', () => {
     tell(this, told(await expectRecovery(system, load, { healedAt, withinMs: recoveryMsMax })));
   });
 
+  it('brings every order home when orders dies with it, whatever the sweep has asked before', async function () {
+    this.timeout(240_000);
+    const load = await new OrderLoad(system, { perSecond: 20 }).start();
+    const payments = system.first('payments');
+    process.kill(payments.pid, 'SIGSTOP');
+    await sleep(3_000);
+    // As after a long outage: by its backoff alone the sweep would come in ten minutes.
+    await system.sql('orders', 'update orders.waiting set request_count = 9, requested_at = now()');
+    await system.sql('broker', 'drop schema broker cascade');
+    process.kill(system.first('orders').pid, 'SIGKILL');
+    payments.resume();
+    await sleep(1_000);
+    await system.migrate();
+    const healedAt = performance.now();
+    tell(this, told(await expectRecovery(system, load, { healedAt, withinMs: recoveryMsMax })));
+  });
+
   it('brings every order home when the broker is restored as it was ten seconds ago', async function () {
     this.timeout(180_000);
     const load = await new OrderLoad(system, { perSecond: 100 }).start();

@@ -65,4 +65,12 @@ describe('deploy', () => {
     const gateway = files.find(({ name }) => name === 'tillbox-gateway.service');
     expect(gateway?.text).to.not.include('database.env');
   });
+
+  it('lets only the gateway see what tokens are checked with', () => {
+    const whoReads = files.filter(({ text }) => text.includes('/gateway.env')).map(({ name }) => name);
+    expect(whoReads).to.include('tillbox-gateway.service');
+    expect(whoReads.filter((name) => /orders|payments|migrate/.test(name))).to.deep.equal([]);
+    const shared = files.find(({ name }) => name === 'tillbox.env.example');
+    expect(shared?.text).to.include('TILLBOX_GATEWAY_SECRET').and.not.include('AUTH');
+  });
 });

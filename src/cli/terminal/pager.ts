@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { withoutSecrets } from '../../platform/config.ts';
 import { textWidth } from './text-width.ts';
 
 /** Whether a text has more lines than a screen of this size shows above the prompt that follows. */
@@ -18,7 +19,7 @@ export async function showInPager(text: string): Promise<boolean> {
   if (chosen === '' || chosen === 'cat') return false;
   const command = chosen ?? 'command -v less > /dev/null || exit 127; exec less -FRX';
   // As git does: less ends by itself when all fits, shows colours, and leaves the text on the screen.
-  const env = { LESS: 'FRX', ...process.env };
+  const env = { LESS: 'FRX', ...withoutSecrets(process.env) };
   const pager = spawn('sh', ['-c', command], { env, stdio: ['pipe', 'inherit', 'inherit'] });
   const interruptions = process.listeners('SIGINT');
   // Ctrl-C is the pager's while it has the terminal.

@@ -135,6 +135,16 @@ export class Broker {
   }
 
   /**
+   * How long ago the youngest of the queues was made, in milliseconds: what was published before may be in none. Rejects
+   * while the broker is away or not migrated.
+   */
+  async ageMs(): Promise<number> {
+    const made = await Promise.all(queues.map((queue) => this.#boss.getQueue(queue)));
+    const times = made.map((queue) => (queue?.createdOn ?? new Date()).getTime());
+    return Math.max(0, Date.now() - Math.max(...times));
+  }
+
+  /**
    * Whether messages wait in the queues because nobody keeps up with them, as they were counted a moment ago.
    * Rejects while the broker is away.
    */

@@ -1,5 +1,6 @@
 import type { Meter } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
+import { redactUrlsIn } from '../config.ts';
 import type { Logger } from '../logging.ts';
 import { type MetricsConfig, openMetrics } from './metrics.ts';
 import type { Spans } from './spans.ts';
@@ -72,7 +73,7 @@ async function tellTroubles(log: Logger): Promise<void> {
   const complain = (text: string) => {
     if (performance.now() - complainedAt < complaintIntervalMs) return;
     complainedAt = performance.now();
-    log.warn({ trouble: troubleIn(text) }, 'telemetry is not sent, or not all of it');
+    log.warn({ trouble: redactUrlsIn(troubleIn(text)) }, 'telemetry is not sent, or not all of it');
   };
   const silent = () => {};
   diag.setLogger(

@@ -146,13 +146,16 @@ export class ChaosLoad {
   async #readAgain(): Promise<void> {
     if (this.#watched.length === 0) return;
     const id = this.#random.pick(this.#watched);
+    const askedAt = performance.now();
     try {
       const answer = await fetch(`${this.#url}/orders/${id}`, {
         signal: AbortSignal.timeout(answerMsMax),
         dispatcher: this.#agent,
       });
       const body = (await answer.json()) as { status?: string };
-      if (answer.status === 200 && body.status !== undefined) this.#record.seen(id, body.status);
+      if (answer.status === 200 && body.status !== undefined) {
+        this.#record.seen(id, body.status, askedAt, performance.now());
+      }
       if (answer.status === 404)
         this.#record.regressions.push({ key: id, detail: 'was acknowledged, then not found' });
     } catch {

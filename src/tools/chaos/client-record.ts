@@ -38,7 +38,8 @@ export interface Disagreement {
 /** The record of all writes of a run. */
 export class ClientRecord {
   readonly #writes = new Map<string, Write>();
-  readonly #finals = new Map<string, string>();
+  /** Final statuses that were read, and when the answer had come. */
+  readonly #finals = new Map<string, { status: string; at: number }>();
   readonly regressions: Disagreement[] = [];
 
   /** Notes a write before it is sent: until there is an answer it is unknown. */
@@ -58,13 +59,18 @@ export class ClientRecord {
     if (options.id !== undefined) write.id = options.id;
   }
 
-  /** Notes a status that was read: a final one never changes. */
-  seen(orderId: string, status: string): void {
+  /**
+   * Notes a status that was read: a final one never changes. A slow answer may tell of an earlier moment than one that
+   * came before it, so what was asked before that one came may still be NEW.
+   * @param askedAt when it was asked @param at when the answer came, by the same clock
+   */
+  seen(orderId: string, status: string, askedAt: number, at: number): void {
     const before = this.#finals.get(orderId);
-    if (before !== undefined && before !== status) {
-      this.regressions.push({ key: orderId, detail: `was ${before}, then ${status}` });
+    const mayBeEarlier = status === 'NEW' && before !== undefined && askedAt < before.at;
+    if (before !== undefined && before.status !== status && !mayBeEarlier) {
+      this.regressions.push({ key: orderId, detail: `was ${before.status}, then ${status}` });
     }
-    if (status !== 'NEW') this.#finals.set(orderId, status);
+    if (status !== 'NEW' && before?.status !== status) this.#finals.set(orderId, { status, at });
   }
 
   /** Acknowledged orders, for the faults that send their messages again. */

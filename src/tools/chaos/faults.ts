@@ -74,9 +74,9 @@ async function kill({ processes, random }: Victims): Promise<string> {
 
 async function pauseProcess({ processes, random, signal }: Victims): Promise<string> {
   const { name, pid } = random.pick(processes());
-  const ms = random.between(500, pausedMsMax);
+  const planned = random.between(500, pausedMsMax);
   signalProcess(pid, 'SIGSTOP');
-  await pause(ms, signal);
+  const ms = await lasting(planned, signal);
   try {
     signalProcess(pid, 'SIGCONT');
   } catch {
@@ -100,14 +100,14 @@ async function postgres({ servers, random, signal }: Victims): Promise<string> {
 
 async function crash(server: Server, ms: number, signal: AbortSignal): Promise<string> {
   await server.crash();
-  await pause(ms, signal);
+  const awayMs = await lasting(ms, signal);
   await server.revive();
-  return `crashed ${server.name}, ${ms} ms`;
+  return `crashed ${server.name}, ${awayMs} ms`;
 }
 
 async function link({ links, random, signal }: Victims): Promise<string> {
   const { name, link: victim } = random.pick(links);
-  const ms = random.between(500, badWeatherMsMax);
+  const planned = random.between(500, badWeatherMsMax);
   const weathers: [string, Partial<Weather> | 'reset'][] = [
     ['reset', 'reset'],
     ['delayed by 200 ms', { delayMs: 200 }],
@@ -119,12 +119,23 @@ async function link({ links, random, signal }: Victims): Promise<string> {
   const [what, weather] = random.pick(weathers);
   if (weather === 'reset') {
     if (victim.reset() === 0) throw new Error(`the link to ${name} had no connections`);
-  } else {
-    victim.set(weather);
-    await pause(ms, signal);
-    victim.heal();
+    return `link to ${name} ${what}`;
   }
-  return `link to ${name} ${what}${weather === 'reset' ? '' : `, ${ms} ms`}`;
+  victim.set(weather);
+  // Those that are open would never notice that there are no new ones.
+  if (weather.refuse === true) victim.reset();
+  const ms = await lasting(planned, signal);
+  const { harmed } = victim;
+  victim.heal();
+  if (harmed === 0) throw new Error(`nothing came over the link to ${name} in ${ms} ms`);
+  return `link to ${name} ${what}, ${ms} ms`;
+}
+
+/** Waits until it has lasted so long, or is to end; answers how long it was, in milliseconds. */
+async function lasting(ms: number, signal: AbortSignal): Promise<number> {
+  const since = performance.now();
+  await pause(ms, signal);
+  return Math.round(performance.now() - since);
 }
 
 /** Messages again, under new jobs, several times, at the same moment. */

@@ -36,6 +36,8 @@ export class TcpLink {
   readonly #pairs = new Set<{ client: Socket; server: Socket }>();
   #listener: Server | undefined;
   #weather: Weather = fair;
+  /** Connections and chunks that this weather has kept out, swallowed or delayed. */
+  #harmed = 0;
   #cut: Cut | undefined;
 
   constructor(target: { host: string; port: number }) {
@@ -58,6 +60,12 @@ export class TcpLink {
   /** Sets the weather; what is left out is fair. */
   set(weather: Partial<Weather>): void {
     this.#weather = { ...fair, ...weather };
+    this.#harmed = 0;
+  }
+
+  /** How many connections and chunks have felt the weather since it was set. */
+  get harmed(): number {
+    return this.#harmed;
   }
 
   /** Makes the link as good as new for what comes from now on. */
@@ -107,6 +115,7 @@ export class TcpLink {
   #join(client: Socket): void {
     client.on('error', () => {});
     if (this.#weather.refuse) {
+      this.#harmed += 1;
       client.resetAndDestroy();
       return;
     }
@@ -149,11 +158,15 @@ export class TcpLink {
 
   #pass(direction: Direction, chunk: Buffer, to: Socket): void {
     const { delayMs, swallow } = this.#weather;
-    if (swallow.includes(direction)) return;
+    if (swallow.includes(direction)) {
+      this.#harmed += 1;
+      return;
+    }
     if (delayMs === 0) {
       to.write(chunk);
       return;
     }
+    this.#harmed += 1;
     // All chunks are late by the same time, so they keep their order.
     setTimeout(() => {
       if (!to.destroyed) to.write(chunk);

@@ -44,7 +44,7 @@ describe('the exit codes in the help', function () {
 
   it('are those that commands end with, whatever the gateway answers; and none is there in vain', async () => {
     const tried = Object.entries(asked).flatMap(([words, operation]) =>
-      [...problemsOf(operation), 'internal' as const].map((code) => ({ words: words.split(' '), code })),
+      problemsOf(operation).map((code) => ({ words: words.split(' '), code })),
     );
     const seen = new Map<string, Set<number>>();
     // Most of the time goes into trying again what may pass.

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { guardConnections } from '../../../src/gateway/connections.ts';
+import { eventually } from '../../support/eventually.ts';
 
 describe('the connections of a gateway', () => {
   const max = 2;
@@ -10,7 +11,7 @@ describe('the connections of a gateway', () => {
   const sockets: Socket[] = [];
 
   beforeEach(async () => {
-    server = createServer((_request, response) => response.end('served'));
+    server = createServer((request, response) => request.resume().once('end', () => response.end('served')));
     guardConnections(server, max);
     await once(server.listen(0, '127.0.0.1'), 'listening');
   });
@@ -47,6 +48,23 @@ describe('the connections of a gateway', () => {
     await once(oldest, 'close');
     expect(await ask(other)).to.contain('served');
     expect(await ask(newest)).to.contain('served');
+  });
+
+  it('are twice as many at most, whatever they have sent', async () => {
+    const half = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{';
+    for (let count = 0; count < 2 * max; count += 1) {
+      const socket = await open();
+      const asked = once(server, 'request');
+      socket.write(half);
+      await asked;
+    }
+    const [refused] = await Promise.all([
+      once(server, 'drop'),
+      once(connect((server.address() as AddressInfo).port, '127.0.0.1').resume(), 'close'),
+    ]);
+    expect(refused).to.have.length(1);
+    sockets[0]?.destroy();
+    await eventually(async () => expect(await ask(await open())).to.contain('served'));
   });
 
   it('those that rest between two requests give way when none is silent', async () => {

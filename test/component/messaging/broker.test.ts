@@ -61,6 +61,20 @@ describe('messaging: broker', () => {
     });
   }
 
+  it('is as old as its youngest queue', async () => {
+    const one = await started();
+    expect(await one.ageMs()).to.be.below(600_000);
+    const make = (name: string, ago: string) =>
+      databases.sql(
+        'broker',
+        `update broker.queue set created_on = now() - interval '${ago}' where name like '${name}'`,
+      );
+    await make('%', '1 hour');
+    expect(await one.ageMs()).to.be.within(3_600_000, 3_660_000);
+    await make('payment-results', '10 minutes');
+    expect(await one.ageMs()).to.be.within(600_000, 660_000);
+  });
+
   it('hands over every message of every job, with the job it came in, and completes the jobs', async () => {
     const [sender, taker] = [await started(), await started()];
     await sender.publish([publication({ n: 1 }, { n: 2 }), publication({ n: 3 })]);

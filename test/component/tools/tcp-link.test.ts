@@ -77,6 +77,16 @@ describe('TcpLink', () => {
     expect(await refused).to.equal(true);
   });
 
+  it('tells how much has felt its weather', async () => {
+    link.set({ refuse: true });
+    expect(link.harmed).to.equal(0);
+    const other = connect({ host: '127.0.0.1', port: linkPort }).on('error', () => {});
+    await new Promise((resolve) => other.on('close', resolve));
+    expect(link.harmed).to.be.above(0);
+    link.set({ delayMs: 1 });
+    expect(link.harmed).to.equal(0);
+  });
+
   it('loses the answer to what was asked, which takes effect', async () => {
     link.loseAnswerTo('commit');
     client.write('commit');

@@ -36,6 +36,17 @@ describe('a gateway asked to listen to other machines', () => {
     expect(stderr).to.contain('TILLBOX_GATEWAY_SECRET').and.not.contain(testSecret);
   });
 
+  it('does not let a service start that would believe anybody, either', async () => {
+    const env = {
+      ORDERS_PORT: '0',
+      TILLBOX_AUTH_SECRET: testSecret,
+      DATABASE_URL: 'postgres://u@127.0.0.1:1/d',
+    };
+    const { code, stderr } = await runTillbox(['serve', 'orders'], { home: home.home, env });
+    expect(code).to.equal(2);
+    expect(stderr).to.contain('TILLBOX_GATEWAY_SECRET').and.not.contain(testSecret);
+  });
+
   it('does not start with a certificate that cannot be read', async () => {
     const env = {
       ...known,

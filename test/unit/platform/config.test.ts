@@ -1,5 +1,11 @@
 import { expect } from 'chai';
-import { givenDatabaseUrls, readConfig, redactUrl } from '../../../src/platform/config.ts';
+import {
+  givenDatabaseUrls,
+  readConfig,
+  redactUrl,
+  redactUrlsIn,
+  withoutSecrets,
+} from '../../../src/platform/config.ts';
 import { CodedError } from '../../../src/platform/errors.ts';
 import { refusal } from '../../support/refusal.ts';
 
@@ -168,6 +174,7 @@ describe('configuration', () => {
       PAYMENTS_PORT: '7e3',
       ORDERS_URL: 'http://127.0.0.1:1,,ftp://x',
       PAYMENTS_URL: '127.0.0.1:7440',
+      OTEL_METRICS_EXPORTER: 'prometheus',
       TILLBOX_INBOX_RETENTION_DAYS: '0.0001',
       TILLBOX_IDEMPOTENCY_RETENTION_DAYS: '30d',
       TILLBOX_AUTH_SECRET: 'short',
@@ -204,6 +211,34 @@ describe('configuration', () => {
     expect(JSON.stringify(fields)).not.to.contain('secret');
   });
 
+  it('takes no password in the URL of a gateway or service, which is shown', async () => {
+    const wrong = { TILLBOX_URL: 'http://user:secret@host', ORDERS_URL: 'http://a, http://user@b' };
+    const { message, fields } = await refusal('usage', () => readConfig(wrong));
+    expect(fields.map(({ field }) => field)).to.have.members(Object.keys(wrong));
+    expect(message).not.to.contain('secret');
+  });
+
+  it('sends metrics to a collector where one is named, or asked for', () => {
+    const sends = (environment: Record<string, string>) => readConfig(environment).metrics.otlp;
+    const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
+    expect([{}, collector, { OTEL_METRICS_EXPORTER: 'otlp' }].map(sends)).to.deep.equal([false, true, true]);
+    expect(sends({ ...collector, OTEL_METRICS_EXPORTER: 'none' })).to.equal(false);
+  });
+
+  it('hands no secret to programs that are none of ours', () => {
+    const secrets = {
+      TILLBOX_AUTH_SECRET: 'x',
+      TILLBOX_GATEWAY_SECRET: 'x',
+      TILLBOX_TOKEN: 'x',
+      DATABASE_URL: 'x',
+      ORDERS_DATABASE_URL: 'x',
+      PGPASSWORD: 'x',
+      OTEL_EXPORTER_OTLP_HEADERS: 'x',
+    };
+    const harmless = { PATH: '/bin', TERM: 'xterm', TILLBOX_HOME: '/home' };
+    expect(withoutSecrets({ ...secrets, ...harmless, LANG: undefined })).to.deep.equal(harmless);
+  });
+
   it('names the databases that are missing when only some are given', () => {
     const config = readConfig({ ORDERS_DATABASE_URL: 'postgres://o/o' });
     expect(givenDatabaseUrls(config, ['orders'])).to.include({ orders: 'postgres://o/o' });
@@ -213,9 +248,17 @@ describe('configuration', () => {
     expect(givenDatabaseUrls(readConfig({}), ['orders', 'payments', 'broker'])).to.equal(undefined);
   });
 
+  it('shows no password in what others say of an URL', () => {
+    const text =
+      "Could not parse 'http://u:sec/ret@host:99999', or http://u:secret@host; see http://host/a@b";
+    const shown = redactUrlsIn(text);
+    expect(shown).to.contain('http://***@host;').and.contain('http://host/a@b').and.not.contain('u:secret');
+  });
+
   it('shows an URL without its password', () => {
     expect(redactUrl('postgres://user:secret@host:5432/db')).to.equal('postgres://user:***@host:5432/db');
     expect(redactUrl('postgres:///db?host=/run&user=u&password=secret')).not.to.contain('secret');
+    expect(redactUrl('postgres://user@host/db?sslpassword=secret')).not.to.contain('secret');
     expect(redactUrl('postgres://user@host/db')).to.equal('postgres://user@host/db');
     expect(redactUrl('postgres://user:sec ret#@host/db')).not.to.contain('sec');
   });

@@ -60,6 +60,13 @@ describe('the address of a client', () => {
     expect(clientAddresses([]).clientOf('127.0.0.1', '1.1.1.1')).to.equal('127.0.0.1');
   });
 
+  it('is never this machine where the connection comes from another one', () => {
+    expect(behind.clientOf('10.0.0.5', '127.0.0.1, 10.1.2.3')).to.equal('10.1.2.3');
+    expect(behind.clientOf('10.1.2.3', '127.0.0.1')).to.equal('10.1.2.3');
+    const near = clientAddresses([{ address: '127.0.0.1', prefix: 32, family: 'ipv4' }]);
+    expect(near.clientOf('127.0.0.1', '127.0.0.9')).to.equal('127.0.0.9');
+  });
+
   it('is the proxy where that does not say, or says nonsense', () => {
     expect(behind.clientOf('10.0.0.1', undefined)).to.equal('10.0.0.1');
     expect(behind.clientOf('10.0.0.1', 'nonsense')).to.equal('10.0.0.1');

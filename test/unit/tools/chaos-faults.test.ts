@@ -3,6 +3,44 @@ import { FaultSchedule, type Strike } from '../../../src/tools/chaos/fault-sched
 import { faults, type Server, type Victims } from '../../../src/tools/chaos/faults.ts';
 import { seededRandom } from '../../../src/tools/random.ts';
 
+describe('chaos: a link', () => {
+  /** A link whose weather so many felt; a seed for each kind of weather. */
+  const strike = (seed: number, harmed: number) => {
+    const felt: object[] = [];
+    const link = {
+      harmed,
+      set: (weather: object) => felt.push(weather),
+      heal: () => {},
+      reset: () => harmed,
+    };
+    const victims = {
+      links: [{ name: 'broker', link }],
+      random: seededRandom(seed),
+      signal: AbortSignal.abort(),
+    };
+    const told = faults.link(victims as unknown as Victims);
+    return told.catch(({ message }: Error) => message);
+  };
+  const seeds = Array.from({ length: 40 }, (_, seed) => seed);
+
+  it('has not struck when nothing came over it meanwhile', async () => {
+    const told = await Promise.all(seeds.map((seed) => strike(seed, 0)));
+    const kinds = new Set(told.map((what) => what.replace(/\d+/, 'N')));
+    expect([...kinds]).to.have.members([
+      'nothing came over the link to broker in N ms',
+      'the link to broker had no connections',
+    ]);
+  });
+
+  it('has struck when something did, and lasted as long as it says', async () => {
+    const told = await Promise.all(seeds.map((seed) => strike(seed, 3)));
+    expect(
+      told.every((what) => /^link to broker (reset|.*, \d ms)$/.test(what)),
+      told.join(),
+    ).to.equal(true);
+  });
+});
+
 describe('chaos: a crash of a server', () => {
   const over = AbortSignal.abort();
   const victims = (server: Server) =>

@@ -53,7 +53,21 @@ describe('the client record of a chaos run', () => {
 
   it('finds a final status that changed', () => {
     const record = new ClientRecord();
-    for (const status of ['NEW', 'FINISHED', 'FINISHED', 'NEW']) record.seen('o', status);
+    for (const [at, status] of ['NEW', 'FINISHED', 'FINISHED', 'NEW'].entries()) {
+      record.seen('o', status, at, at + 0.5);
+    }
     expect(details(record, [])).to.deep.equal(['was FINISHED, then NEW']);
+  });
+
+  it('lets an answer that was long on its way tell of an earlier moment, and of no other end', () => {
+    const record = new ClientRecord();
+    record.seen('o', 'FINISHED', 10, 20);
+    record.seen('o', 'NEW', 15, 30);
+    expect(details(record, [])).to.deep.equal([]);
+    // The first answer counts, however often it is seen again.
+    record.seen('o', 'FINISHED', 40, 50);
+    record.seen('o', 'NEW', 21, 60);
+    record.seen('o', 'CANCELED', 5, 70);
+    expect(details(record, [])).to.deep.equal(['was FINISHED, then NEW', 'was FINISHED, then CANCELED']);
   });
 });
