@@ -59,7 +59,8 @@ describe('faults: the broker loses what it was told', () => {
     // As after a long outage: by its backoff alone the sweep would come in ten minutes.
     await system.sql('orders', 'update orders.waiting set request_count = 9, requested_at = now()');
     await system.sql('broker', 'drop schema broker cascade');
-    process.kill(system.first('orders').pid, 'SIGKILL');
+    await system.first('orders').stop('SIGKILL');
+    system.first('orders').start();
     payments.resume();
     await sleep(1_000);
     await system.migrate();
