@@ -182,7 +182,7 @@ describe('on a terminal', function () {
     it('tells the pager no secret', async () => {
       start(list, {
         rows: 8,
-        env: { PAGER: 'env | grep -c secret-of-ours', TILLBOX_TOKEN: 'secret-of-ours' },
+        env: { PAGER: 'env | grep -c ^PGPASSWORD', PGPASSWORD: 'x' },
       });
       await session.ended;
       expect(session.text.trim()).to.equal('0');
