@@ -5,7 +5,7 @@ import { within } from '../platform/within.ts';
 import type { Broker } from './broker/broker.ts';
 import { deadLetterQueueOf } from './dead-letters.ts';
 import { readDepths } from './depth-store.ts';
-import type { Queue } from './messages.ts';
+import { type Queue, queueOf } from './messages.ts';
 
 /** Whoever scrapes waits for it, mostly ten seconds; a database that hangs must not hide the rest. */
 const measureMsMax = 2_000;
@@ -22,7 +22,7 @@ export interface Gauged {
 
 /**
  * Observes, whenever somebody looks, what waits: the outbox and the inbox of a service by one bounded statement on
- * its own schema, its queue and the dead letters of it by pg-boss's own statistics, and its connections. A place that
+ * its own schema, the queues and its dead letters by pg-boss's own statistics, and its connections. A place that
  * cannot be measured is missing, never zero. Answers what ends it.
  */
 export function observeService(meter: Meter, { name, database, broker, queue, isReady }: Gauged): () => void {
@@ -41,7 +41,8 @@ export function observeService(meter: Meter, { name, database, broker, queue, is
     }
   };
   const observeJobs = async (result: BatchObservableResult) => {
-    for (const one of [queue, deadLetterQueueOf(queue)]) {
+    // Of the other's queue as well: while all who read it are away, nobody else tells how long it gets.
+    for (const one of [...new Set(Object.values(queueOf)), deadLetterQueueOf(queue)]) {
       const counts = await broker.jobsIn(one);
       for (const [state, count] of Object.entries(counts)) result.observe(jobs, count, { queue: one, state });
     }

@@ -89,7 +89,9 @@ describe('platform: telemetry', () => {
     }
     const orders = await metricsOf('orders');
     expect(orders.of('tillbox_queue_depth', { queue: 'orders-outbox' })).to.equal(0);
-    expect(orders.of('tillbox_queue_jobs', { queue: 'payment-results', state: 'ready' })).to.equal(0);
+    for (const queue of ['payment-results', 'payment-requests']) {
+      expect(orders.of('tillbox_queue_jobs', { queue, state: 'ready' }), queue).to.equal(0);
+    }
     expect(
       orders.of('tillbox_queue_jobs', { queue: 'payment-results-dead-letters', state: 'ready' }),
     ).to.equal(0);
