@@ -66,8 +66,14 @@ describe('platform: telemetry', () => {
         orders.of('tillbox_orders_settled_total', { status: 'CANCELED', reason: 'ACCOUNT_NOT_FOUND' }),
       ).to.equal(1);
     });
-    const [orders, payments] = [await metricsOf('orders'), await metricsOf('payments')];
     const count = 'tillbox_step_duration_count';
+    // A step is told after its commit: the next one may have been faster.
+    await eventually(async () => {
+      const payments = await metricsOf('payments');
+      for (const step of ['received', 'decided', 'published'])
+        expect(payments.of(count, { step })).to.equal(1);
+    });
+    const [orders, payments] = [await metricsOf('orders'), await metricsOf('payments')];
     expect(orders.of('tillbox_orders_accepted_total')).to.equal(1);
     expect(orders.of(count, { step: 'created', number: '1' })).to.equal(1);
     expect(orders.of(count, { step: 'published', number: '2' })).to.equal(1);
