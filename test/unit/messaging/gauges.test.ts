@@ -29,6 +29,7 @@ describe('messaging: gauges', () => {
     expect(await metered.read('tillbox.queue.depth')).to.deep.equal({ 'orders-outbox': 7 });
     expect(await metered.read('tillbox.queue.oldest')).to.deep.equal({ 'orders-outbox': 1.5 });
     expect(await metered.read('tillbox.queue.jobs')).to.deep.equal({
+      'payment-requests ready': 4,
       'payment-results ready': 4,
       'payment-results-dead-letters ready': 4,
     });
