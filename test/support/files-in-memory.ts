@@ -24,7 +24,11 @@ let mine: string | undefined;
 if (process.env['TMPDIR'] === undefined && process.platform === 'linux') {
   removeLeftOvers();
   mine = folderInMemory();
-  if (mine !== undefined) process.env['TMPDIR'] = mine;
+  if (mine !== undefined) {
+    process.env['TMPDIR'] = mine;
+    // Not before the server of the run has stopped, which lives in it.
+    process.once('exit', () => rmSync(mine as string, { recursive: true, force: true }));
+  }
 }
 
 /** A folder for this run; undefined where memory is small, or programs cannot be run from it. */
@@ -57,9 +61,4 @@ function removeLeftOvers(): void {
       rmSync(join(memory, name), { recursive: true, force: true });
     }
   }
-}
-
-/** After the last test, in the first process. */
-export function mochaGlobalTeardown(): void {
-  if (mine !== undefined) rmSync(mine, { recursive: true, force: true });
 }
