@@ -1,4 +1,5 @@
-import { type Config, type DatabaseName, databaseNames, redactUrl } from '../platform/config.ts';
+import { type Config, type DatabaseName, databaseNames } from '../platform/config.ts';
+import { redactUrl } from '../platform/secrets.ts';
 import { gatewayAccess } from '../system/gateway-access.ts';
 import { instancesHealth } from '../system/instances-health.ts';
 import type { Runtime } from '../system/runtime-file.ts';

@@ -1,4 +1,5 @@
-import { type DatabaseName, databaseNames, redactUrl } from '../platform/config.ts';
+import { type DatabaseName, databaseNames } from '../platform/config.ts';
+import { redactUrl } from '../platform/secrets.ts';
 
 /** The variables with which another shell reaches what runs, and those left out because they hold a password. */
 export interface EnvironmentOfSystem {

@@ -1,5 +1,5 @@
 import { traceFields } from '../platform/telemetry/trace-context.ts';
-import { type Queue, queueOf } from './messages.ts';
+import { type Queue, queues } from './messages.ts';
 
 /** Why a message can never be processed. */
 export const deadLetterReasons = [
@@ -62,9 +62,10 @@ export function deadLetterQueueOf(queue: Queue): `${Queue}-dead-letters` {
 }
 
 /** The queues that may have dead letters, each with the queue that keeps them. */
-export const deadLetterQueues: readonly { queue: Queue; name: string }[] = [
-  ...new Set(Object.values(queueOf)),
-].map((queue) => ({ queue, name: deadLetterQueueOf(queue) }));
+export const deadLetterQueues: readonly { queue: Queue; name: string }[] = queues.map((queue) => ({
+  queue,
+  name: deadLetterQueueOf(queue),
+}));
 
 /** A message of ours has three levels. Postgres keeps thousands, which no recursion over them survives. */
 const depthMax = 100;

@@ -5,7 +5,7 @@ import { within } from '../platform/within.ts';
 import type { Broker } from './broker/broker.ts';
 import { deadLetterQueueOf } from './dead-letters.ts';
 import { readDepths } from './depth-store.ts';
-import { type Queue, queueOf } from './messages.ts';
+import { type Queue, queues } from './messages.ts';
 
 /** Whoever scrapes waits for it, mostly ten seconds; a database that hangs must not hide the rest. */
 const measureMsMax = 2_000;
@@ -42,7 +42,7 @@ export function observeService(meter: Meter, { name, database, broker, queue, is
   };
   const observeJobs = async (result: BatchObservableResult) => {
     // Of the other's queue as well: while all who read it are away, nobody else tells how long it gets.
-    for (const one of [...new Set(Object.values(queueOf)), deadLetterQueueOf(queue)]) {
+    for (const one of [...queues, deadLetterQueueOf(queue)]) {
       const counts = await broker.jobsIn(one);
       for (const [state, count] of Object.entries(counts)) result.observe(jobs, count, { queue: one, state });
     }

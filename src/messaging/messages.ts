@@ -35,6 +35,8 @@ export const queueOf = {
   'payment.failed.v1': 'payment-results',
 } as const satisfies Record<MessageType, string>;
 export type Queue = (typeof queueOf)[MessageType];
+/** All of them. */
+export const queues: readonly Queue[] = [...new Set(Object.values(queueOf))];
 
 /** Most messages in a batch: in one row of an outbox, and in one job. */
 export const batchSizeMax = 100;

@@ -34,7 +34,8 @@ function wireOrders({ database, outbox, relay, broker, instruments, spans, reten
   const publications = new PublicationWatch({ database, log });
   /** When the broker was found to have lost what it was told, until all that waits is requested again. */
   let forgottenAt: number | undefined;
-  let isBrokersAgeKnown = false;
+  /** When the broker was made; undefined until it could be asked. */
+  let brokerMadeAt: number | undefined;
   /** Whether nobody keeps up with the queues, as far as the last pass that requested something could tell. */
   let inBacklog = false;
   const sweep = new PassLoop({
@@ -44,10 +45,10 @@ function wireOrders({ database, outbox, relay, broker, instruments, spans, reten
     log,
     pass: async () => {
       // Another process has published what waits: whether the broker was made anew since, only its age can tell.
-      if (!isBrokersAgeKnown) {
+      if (brokerMadeAt === undefined) {
         const ageMs = await broker.ageMs().catch(() => undefined);
-        isBrokersAgeKnown = ageMs !== undefined;
-        if (ageMs !== undefined) forgottenAt = performance.now() - ageMs;
+        if (ageMs !== undefined) brokerMadeAt = performance.now() - ageMs;
+        forgottenAt ??= brokerMadeAt;
       }
       // A broker that is away has told nothing; the sweep itself needs the orders' database alone.
       if (await broker.hasForgotten().catch(() => false)) {

@@ -4,6 +4,7 @@ import { type DoorConfig, doorVariables, readDoorConfig } from './door-config.ts
 import { CodedError, type FieldError } from './errors.ts';
 import { type LogLevel, logLevels } from './log-levels.ts';
 import type { RetentionSettings } from './retention.ts';
+import { isExported } from './telemetry/exporter.ts';
 import type { MetricsConfig } from './telemetry/metrics.ts';
 import { readTracesConfig, type TracesConfig, tracesVariables } from './telemetry/traces-config.ts';
 
@@ -166,13 +167,6 @@ export function readConfig(environment: Environment): Config {
       environment[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`] || environment['OTEL_EXPORTER_OTLP_ENDPOINT'],
     );
 
-  const metricsExporter = text('OTEL_METRICS_EXPORTER');
-  if (metricsExporter !== undefined && metricsExporter !== 'otlp' && metricsExporter !== 'none')
-    refuse(
-      'OTEL_METRICS_EXPORTER',
-      `must be otlp or none, not "${metricsExporter}"; for Prometheus set TILLBOX_METRICS_PORT`,
-    );
-
   const shared = databaseUrl('DATABASE_URL');
   const level = text('TILLBOX_LOG_LEVEL') ?? 'info';
   if (!logLevels.includes(level as LogLevel)) {
@@ -206,8 +200,12 @@ export function readConfig(environment: Environment): Config {
     metrics: {
       host: host('TILLBOX_METRICS_HOST', '127.0.0.1'),
       port: text('TILLBOX_METRICS_PORT') === undefined ? undefined : port('TILLBOX_METRICS_PORT', 0),
-      otlp:
-        !disabled && metricsExporter !== 'none' && (hasCollector('METRICS') || metricsExporter === 'otlp'),
+      otlp: isExported(
+        'OTEL_METRICS_EXPORTER',
+        { text, refuse },
+        { collector: hasCollector('METRICS'), disabled },
+        '; for Prometheus set TILLBOX_METRICS_PORT',
+      ),
       exportMs: exportMs(),
     },
     traces: readTracesConfig({ text, refuse }, { collector: hasCollector('TRACES'), disabled }),
@@ -238,28 +236,4 @@ export function givenDatabaseUrls<Name extends DatabaseName>(
 
 function defaultHome(environment: Environment): string {
   return join(environment['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'tillbox');
-}
-
-/** The environment for a program that is none of ours: without what may be, or hold, a secret. */
-export function withoutSecrets(environment: Environment): Record<string, string> {
-  const isSecret = (name: string) =>
-    /^TILLBOX_(AUTH_SECRET|GATEWAY_SECRET|TOKEN)$|DATABASE_URL$|^PGPASS|^OTEL_EXPORTER_/.test(name);
-  const plain = Object.entries(environment).filter(([name, value]) => value !== undefined && !isSecret(name));
-  return Object.fromEntries(plain as [string, string][]);
-}
-
-/** An URL without its password, for people and logs. */
-export function redactUrl(url: string): string {
-  if (!URL.canParse(url)) return '(not an URL)';
-  const parsed = new URL(url);
-  if (parsed.password !== '') parsed.password = '***';
-  for (const name of ['password', 'sslpassword']) {
-    if (parsed.searchParams.has(name)) parsed.searchParams.set(name, '***');
-  }
-  return parsed.href;
-}
-
-/** A text of others that may name URLs, without who they log in as: for logs. */
-export function redactUrlsIn(text: string): string {
-  return text.replaceAll(/\/\/[^/\s'"]*@/g, '//***@');
 }

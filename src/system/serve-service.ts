@@ -1,6 +1,4 @@
 import { EventEmitter } from 'node:events';
-import { createOrdersDaemon } from '../orders/daemon.ts';
-import { createPaymentsDaemon } from '../payments/daemon.ts';
 import { givenDatabaseUrls } from '../platform/config.ts';
 import { refuseWayRound } from '../platform/door-config.ts';
 import { CodedError } from '../platform/errors.ts';
@@ -19,7 +17,7 @@ const serviceHost = '127.0.0.1';
 export async function serveService(service: 'orders' | 'payments', serving: Serving): Promise<void> {
   const { config, log, meter, spans, stopping, hold } = serving;
   refuseWayRound(config.door);
-  const create = service === 'orders' ? createOrdersDaemon : createPaymentsDaemon;
+  const create = await creationOf(service);
   const port = service === 'orders' ? config.ordersPort : config.paymentsPort;
   while (!stopping.aborted) {
     const urls = await logins(service, serving);
@@ -38,6 +36,11 @@ export async function serveService(service: 'orders' | 'payments', serving: Serv
     // A supervisor knows the new login, and gives it to the process it starts next.
     if (process.connected) process.exit(0);
   }
+}
+
+async function creationOf(service: 'orders' | 'payments') {
+  if (service === 'orders') return (await import('../orders/daemon.ts')).createOrdersDaemon;
+  return (await import('../payments/daemon.ts')).createPaymentsDaemon;
 }
 
 /** The URLs of this service's roles. Waits for databases that are away; undefined when stopped before. */

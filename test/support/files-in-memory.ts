@@ -2,6 +2,7 @@ import {
   accessSync,
   chmodSync,
   constants,
+  existsSync,
   mkdirSync,
   readdirSync,
   rmSync,
@@ -18,16 +19,15 @@ import { join } from 'node:path';
 const memory = '/dev/shm';
 const freeBytesMin = 6 * 1024 ** 3;
 const prefix = 'tillbox-tests-';
-/** Set by the first process of a run; those it starts inherit `TMPDIR`. */
-let mine: string | undefined;
 
-if (process.env['TMPDIR'] === undefined && process.platform === 'linux') {
+// By the first process of a run; those it starts inherit `TMPDIR`.
+if (process.env['TMPDIR'] === undefined && existsSync(memory)) {
   removeLeftOvers();
-  mine = folderInMemory();
-  if (mine !== undefined) {
-    process.env['TMPDIR'] = mine;
+  const folder = folderInMemory();
+  if (folder !== undefined) {
+    process.env['TMPDIR'] = folder;
     // Not before the server of the run has stopped, which lives in it.
-    process.once('exit', () => rmSync(mine as string, { recursive: true, force: true }));
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   }
 }
 
@@ -54,11 +54,7 @@ function folderInMemory(): string | undefined {
 function removeLeftOvers(): void {
   const names = readdirSync(memory).filter((name) => name.startsWith(prefix));
   for (const name of names) {
-    const pid = Number(name.slice(prefix.length));
-    try {
-      process.kill(pid, 0);
-    } catch {
-      rmSync(join(memory, name), { recursive: true, force: true });
-    }
+    if (existsSync(`/proc/${name.slice(prefix.length)}`)) continue;
+    rmSync(join(memory, name), { recursive: true, force: true });
   }
 }

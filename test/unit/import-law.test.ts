@@ -202,8 +202,15 @@ describe('import law', () => {
   it('a process loads what it needs: reading the rest would be most of its start', () => {
     const gateway = loadedWith('src/system/serve.ts', 'src/system/serve-gateway.ts');
     expect(gateway).to.include('undici').and.to.not.include.any.keys('pg', 'pg-boss', 'knex');
-    const services = loadedWith('src/system/serve.ts', 'src/system/serve-service.ts');
-    expect(services).to.include('pg-boss').and.to.not.include.any.keys('undici', 'jose', 'knex');
+    for (const [service, other] of [
+      ['orders', 'payments'],
+      ['payments', 'orders'],
+    ]) {
+      const own = ['src/system/serve.ts', 'src/system/serve-service.ts', `src/${service}/daemon.ts`];
+      const loaded = loadedWith(...own);
+      expect(loaded).to.include('pg-boss').and.to.not.include.any.keys('undici', 'jose', 'knex');
+      expect(loaded).to.not.include(`src/${other}/daemon.ts`);
+    }
     const tools = loadedWith(
       ...files
         .map(({ path }) => path)

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { withoutSecrets } from '../../platform/config.ts';
+import { withoutSecrets } from '../../platform/secrets.ts';
 import { textWidth } from './text-width.ts';
 
 /** Whether a text has more lines than a screen of this size shows above the prompt that follows. */

@@ -6,9 +6,9 @@ import { plansByIndex, withSettings } from '../../platform/postgres-connection.t
 import { PreparedClient } from '../../platform/prepared-client.ts';
 import { within } from '../../platform/within.ts';
 import { publishConnectionsMax, workConnectionsMax } from '../connections.ts';
-import type { Queue } from '../messages.ts';
+import { type Queue, queues } from '../messages.ts';
 import { type QueueDepth, queueDepthStatement } from '../queue-depth-store.ts';
-import { brokerConnection, queues, through } from './connection.ts';
+import { brokerConnection, through } from './connection.ts';
 import { Supervision } from './supervision.ts';
 
 /** Jobs fetched together, hence at most 2,000 messages handled in one transaction. */

@@ -1,13 +1,10 @@
 import type { Queryable } from '../../platform/database.ts';
 import { connectionOptions } from '../../platform/postgres-connection.ts';
-import type { Queue } from '../messages.ts';
 
 /** What every use of pg-boss begins with. Nothing but this folder knows it. */
 
 /** The schema of pg-boss, in a database of its own or beside the services'. */
 export const schema = 'broker';
-
-export const queues = ['payment-requests', 'payment-results'] as const satisfies Queue[];
 
 /** Options of an instance with a connection of its own. */
 export function brokerConnection(url: string, name: string, patience: { connectMs?: number } = {}) {

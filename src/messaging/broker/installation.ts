@@ -1,7 +1,8 @@
 import { PgBoss, type Queue as QueueSettings, type SchemaDriftReport } from 'pg-boss';
 import type { Queryable } from '../../platform/database.ts';
 import { deadLetterQueueOf } from '../dead-letters.ts';
-import { brokerConnection, queues, through, toolOptions } from './connection.ts';
+import { queues } from '../messages.ts';
+import { brokerConnection, through, toolOptions } from './connection.ts';
 
 /** A lease: longer than any handler may take, short enough that a dead worker's jobs come back soon. */
 const leaseSeconds = 10;

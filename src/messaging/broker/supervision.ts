@@ -2,8 +2,8 @@ import { PgBoss } from 'pg-boss';
 import type { Logger } from '../../platform/logging.ts';
 import { PassLoop } from '../../platform/pass-loop.ts';
 import { superviseConnectionsMax } from '../connections.ts';
-import type { Queue } from '../messages.ts';
-import { brokerConnection, queues } from './connection.ts';
+import { type Queue, queues } from '../messages.ts';
+import { brokerConnection } from './connection.ts';
 
 /** How often a receiver looks for expired leases in its queue: its instances together, more often. */
 const superviseMs = 5_000;

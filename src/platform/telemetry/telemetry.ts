@@ -1,7 +1,7 @@
 import type { Meter } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
-import { redactUrlsIn } from '../config.ts';
 import type { Logger } from '../logging.ts';
+import { redactUrlsIn } from '../secrets.ts';
 import { type MetricsConfig, openMetrics } from './metrics.ts';
 import type { Spans } from './spans.ts';
 import { openTraces } from './traces.ts';

@@ -1,4 +1,5 @@
 import type { VariableReader } from '../door-config.ts';
+import { type ExportSettings, isExported } from './exporter.ts';
 import { type SamplerName, type SamplingConfig, samplerNames } from './sampling.ts';
 import { traceparentIn } from './trace-context.ts';
 
@@ -30,14 +31,11 @@ export interface TracesConfig extends SamplingConfig {
 /** More would be serialized in one go. */
 const batchMaxMax = 8_192;
 
-/** Reads the variables of traces. @param otlp whether a collector is configured, and telemetry not switched off */
+/** Reads the variables of traces. */
 export function readTracesConfig(
   { text, refuse }: VariableReader<TracesVariable>,
-  { collector, disabled }: { collector: boolean; disabled: boolean },
+  telemetry: ExportSettings,
 ): TracesConfig {
-  const exporter = text('OTEL_TRACES_EXPORTER');
-  if (exporter !== undefined && exporter !== 'otlp' && exporter !== 'none')
-    refuse('OTEL_TRACES_EXPORTER', `must be otlp or none, not "${exporter}"`);
   const sampler = text('OTEL_TRACES_SAMPLER');
   if (sampler !== undefined && !samplerNames.includes(sampler as SamplerName))
     refuse('OTEL_TRACES_SAMPLER', `must be one of ${samplerNames.join(', ')}, not "${sampler}"`);
@@ -52,7 +50,7 @@ export function readTracesConfig(
   };
   const queueMax = whole('OTEL_BSP_MAX_QUEUE_SIZE', 8_192, 1_000_000);
   return {
-    otlp: !disabled && exporter !== 'none' && (collector || exporter === 'otlp'),
+    otlp: isExported('OTEL_TRACES_EXPORTER', { text, refuse }, telemetry),
     sampler: sampler as SamplerName | undefined,
     ratio,
     linksMax: whole('OTEL_SPAN_LINK_COUNT_LIMIT', 128, 10_000),

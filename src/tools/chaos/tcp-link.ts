@@ -158,15 +158,13 @@ export class TcpLink {
 
   #pass(direction: Direction, chunk: Buffer, to: Socket): void {
     const { delayMs, swallow } = this.#weather;
-    if (swallow.includes(direction)) {
-      this.#harmed += 1;
-      return;
-    }
+    const isSwallowed = swallow.includes(direction);
+    if (isSwallowed || delayMs > 0) this.#harmed += 1;
+    if (isSwallowed) return;
     if (delayMs === 0) {
       to.write(chunk);
       return;
     }
-    this.#harmed += 1;
     // All chunks are late by the same time, so they keep their order.
     setTimeout(() => {
       if (!to.destroyed) to.write(chunk);

@@ -1,12 +1,7 @@
 import { expect } from 'chai';
-import {
-  givenDatabaseUrls,
-  readConfig,
-  redactUrl,
-  redactUrlsIn,
-  withoutSecrets,
-} from '../../../src/platform/config.ts';
+import { givenDatabaseUrls, readConfig } from '../../../src/platform/config.ts';
 import { CodedError } from '../../../src/platform/errors.ts';
+import { redactUrl, redactUrlsIn, withoutSecrets } from '../../../src/platform/secrets.ts';
 import { refusal } from '../../support/refusal.ts';
 
 describe('configuration', () => {
