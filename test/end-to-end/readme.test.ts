@@ -63,7 +63,7 @@ async function run(command: string, environment: NodeJS.ProcessEnv): Promise<str
     const { stdout, stderr, code } = error as { stdout: string; stderr: string; code: number };
     // CANCELED is a result with an exit code of its own.
     if (code === 3) return stdout;
-    throw new Error(`${command} ended with ${code}: ${stderr}`);
+    throw new Error(`${command} ended with ${code}: ${stderr}\n${stdout}`);
   }
 }
 
