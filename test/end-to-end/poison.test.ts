@@ -12,6 +12,7 @@ import { Probe, unacceptable } from '../support/probe.ts';
 /** The 499 beside a bad message, in jobs of a hundred. */
 const good = 499;
 const jobSize = 100;
+/** Beyond what as many take without a bad one. */
 const latencyMsMax = 1_000;
 
 /** What a queue may hold instead of a request. Postgres itself refuses a NUL in a job; for an outbox see its component test. */
@@ -62,6 +63,28 @@ describe('faults: poison', () => {
     return events;
   }
 
+  /** Publishes messages in jobs, as a relay would; answers the milliseconds to the settlement of the last of the orders. */
+  async function slowestOf(orders: CloudEvent[], messages: unknown[]): Promise<number> {
+    const ids = orders.map(({ subject }) => subject);
+    const jobs = Array.from({ length: Math.ceil(messages.length / jobSize) }, (_, index) => ({
+      queue: 'payment-requests',
+      data: { messages: messages.slice(index * jobSize, (index + 1) * jobSize) },
+    }));
+    // The one request that would be sent again by the sweep comes after 25 s: these are settled by the jobs.
+    await system.sql('orders', 'update orders.orders set created_at = now() where id = any($1)', [ids]);
+    await publishOnce(system.brokerUrl, jobs);
+    return eventually(async () => {
+      const [row] = await system.sql<{ settled: string; ms: string }>(
+        'orders',
+        `select count(settled_at) as settled, max(extract(epoch from settled_at - created_at) * 1000) as ms
+           from orders.orders where id = any($1)`,
+        [ids],
+      );
+      expect(Number(row?.settled)).to.equal(ids.length);
+      return Math.round(Number(row?.ms));
+    });
+  }
+
   /** Dead letters, once there are so many. */
   const letters = (queue: string, count: number) =>
     eventually(
@@ -81,31 +104,17 @@ describe('faults: poison', () => {
   it('settles 499 good orders beside one bad message at normal latency, the bad one goes alone', async function () {
     this.timeout(60_000);
     const load = await new OrderLoad(system, { perSecond: 20 }).start();
+    const usual = await makeOrders(good);
+    const usualMs = await slowestOf(usual, usual);
     const events = await makeOrders(good);
     const bad = { ...(events[0] as CloudEvent), type: 'payment.requested.v9', id: randomUUID() };
-    const messages = [...events.slice(0, 250), bad, ...events.slice(250)];
-    const jobs = Array.from({ length: Math.ceil(messages.length / jobSize) }, (_, index) => ({
-      queue: 'payment-requests',
-      data: { messages: messages.slice(index * jobSize, (index + 1) * jobSize) },
-    }));
     // Says how slow this machine is meanwhile.
-    const probe = new Probe(system.first('gateway').url);
+    const probe = new Probe(system.first('gateway').url, { onlyControl: true });
     const at = performance.now();
-    // The one request that would be sent again by the sweep comes after 25 s: these are settled by the jobs.
-    await system.sql('orders', `update orders.orders set created_at = now() where user_id = 'nobody-good'`);
-    await publishOnce(system.brokerUrl, jobs);
-    const [slowest] = await eventually(async () => {
-      const rows = await system.sql<{ settled: string; ms: string }>(
-        'orders',
-        `select count(settled_at) as settled, max(extract(epoch from settled_at - created_at) * 1000) as ms
-           from orders.orders where user_id = 'nobody-good'`,
-      );
-      expect(Number(rows[0]?.settled)).to.equal(good);
-      return rows;
-    });
-    const alive = (await probe.stop()).filter(({ what }) => what === 'alive');
-    const last = { what: 'the slowest of the 499', status: 200, at, ms: Number(slowest?.ms) };
-    expect(unacceptable([...alive, last], latencyMsMax)).to.deep.equal([]);
+    const ms = await slowestOf(events, [...events.slice(0, 250), bad, ...events.slice(250)]);
+    const alive = await probe.stop();
+    const last = { what: 'the slowest of the 499', status: 200, at, ms };
+    expect(unacceptable([...alive, last], usualMs + latencyMsMax)).to.deep.equal([]);
     // Normal is the first delivery: no job came back, and none of the 499 waited for another.
     const again = await system.sql(
       'broker',
@@ -124,7 +133,7 @@ describe('faults: poison', () => {
     await system.sql('broker', `delete from broker.job where name = 'payment-requests-dead-letters'`);
     tell(
       this,
-      `slowest of the 499 ${Math.round(Number(slowest?.ms))} ms; ${told(await expectRecovery(system, load))}`,
+      `slowest of the 499 ${ms} ms, without the bad one ${usualMs} ms; ${told(await expectRecovery(system, load))}`,
     );
   });
 

@@ -36,6 +36,7 @@ export class HarmedSystem {
   readonly #settings: HarmedSystemSettings;
   readonly #home = mkdtempSync(join(tmpdir(), 'tillbox-faults-'));
   readonly #undo: (() => Promise<unknown>)[] = [];
+  readonly #afterTest: (() => Promise<unknown>)[] = [];
   readonly #admins = new Map<DatabaseName, pg.Pool>();
   servers = {} as Record<DatabaseName, EmbeddedPostgres>;
   links = {} as Record<DatabaseName, TcpLink>;
@@ -184,6 +185,15 @@ export class HarmedSystem {
     return client;
   }
 
+  /** Lets something be ended with the test that runs, when it could not itself: the next one is not to meet it. */
+  onTestEnd(undo: () => Promise<unknown>): void {
+    this.#afterTest.push(undo);
+  }
+
+  async endTest(): Promise<void> {
+    for (const undo of this.#afterTest.splice(0).reverse()) await undo();
+  }
+
   /** Lets something be ended with the system, when a test could not. */
   onStop(undo: () => Promise<unknown>): void {
     this.#undo.push(undo);
@@ -218,6 +228,7 @@ export function useHarmedSystem(settings: HarmedSystemSettings = {}): HarmedSyst
     this.timeout(90_000);
     await system.start();
   });
+  afterEach(() => system.endTest());
   afterEach(function () {
     if (this.currentTest?.state !== 'failed') return;
     console.error(this.currentTest.err?.message.slice(0, 1_000));

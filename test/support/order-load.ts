@@ -43,7 +43,7 @@ export class OrderLoad {
   readonly refusals: Refusal[] = [];
   #users: readonly string[] = [];
   #running = false;
-  /** A test has failed: nothing is repeated any more. */
+  /** The test is over, and perhaps failed: nothing is repeated any more. */
   #abandoned = false;
   #loop: Promise<void> = Promise.resolve();
 
@@ -52,7 +52,7 @@ export class OrderLoad {
     this.#system = system;
     this.#perSecond = perSecond;
     this.#funded = funded;
-    system.onStop(async () => {
+    system.onTestEnd(async () => {
       this.#running = false;
       this.#abandoned = true;
       await this.#agent.destroy();

@@ -63,7 +63,6 @@ describe('messaging: broker', () => {
 
   it('is as old as its youngest queue', async () => {
     const one = await started();
-    expect(await one.ageMs()).to.be.below(600_000);
     const make = (name: string, ago: string) =>
       databases.sql(
         'broker',
