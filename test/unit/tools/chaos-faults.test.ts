@@ -64,17 +64,23 @@ describe('chaos: a crash of a server', () => {
     expect(await faults.postgres(victims(server))).to.match(/^crashed orders/);
   });
 
-  it('is told in one line when it could not strike, however much the server had to say', async () => {
-    const server: Server = {
-      name: 'orders',
-      crash: () => Promise.reject(new Error('It does not start; its log ends with:\na\nb')),
-      revive: async () => true,
+  it('is told in one line when it could not strike, and is tried again, a few times at most', async () => {
+    const strikeMissing = async (failures: number) => {
+      let left = failures;
+      const crash = async () => {
+        left -= 1;
+        if (left >= 0) throw new Error('It does not start; its log ends with:\na\nb');
+      };
+      const told: Strike[] = [];
+      const server: Server = { name: 'orders', crash, revive: async () => true };
+      const schedule = new FaultSchedule(victims(server), ['postgres'], (strike) => told.push(strike));
+      await schedule.strikeMissing(new AbortController().signal);
+      return told;
     };
-    const told: Strike[] = [];
-    const schedule = new FaultSchedule(victims(server), ['postgres'], (strike) => told.push(strike));
-    await schedule.strikeMissing(new AbortController().signal);
-    expect(told.map(({ what, struck }) => [what, struck])).to.deep.equal([
-      ['postgres could not strike: It does not start; its log ends with:', false],
-    ]);
+    const [failed, struck] = await strikeMissing(1);
+    expect(failed?.what).to.equal('postgres could not strike: It does not start; its log ends with:');
+    expect([failed?.struck, struck?.struck]).to.deep.equal([false, true]);
+    const never = await strikeMissing(1_000);
+    expect(never.map((strike) => strike.struck)).to.deep.equal([false, false, false, false, false]);
   });
 });
