@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { eventually } from '../support/eventually.ts';
 import { useHarmedSystem } from '../support/harmed-system.ts';
 import { expectRecovery, OrderLoad, tell, told } from '../support/order-load.ts';
 import { type Answered, Probe, unacceptable } from '../support/probe.ts';
@@ -28,20 +27,6 @@ describe('faults: a lock on one account', () => {
     };
   };
 
-  /** Creates an order of the held account, and repeats what is refused, as clients do. */
-  const orderOfHeld = (key = randomUUID()) =>
-    eventually(
-      async () => {
-        const answer = await fetch(`${system.first('gateway').url}/orders`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', 'idempotency-key': key },
-          body: JSON.stringify({ user_id: 'held', amount: '0.01' }),
-        });
-        expect(answer.status, await answer.text()).to.equal(201);
-      },
-      { withinMs: 30_000, everyMs: 500 },
-    );
-
   it('holds back the orders of that account, not those of the others nor their top-ups', async function () {
     this.timeout(90_000);
     for (const userId of ['held', 'free']) {
@@ -54,7 +39,8 @@ describe('faults: a lock on one account', () => {
     await holder.query(`select from payments.accounts where user_id = 'held' for update`);
     // A few at a time: what is tried is the lock, not how much the gateway takes at once.
     for (let sent = 0; sent < heldOrders; sent += atOnce) {
-      await Promise.all(Array.from({ length: atOnce }, () => orderOfHeld()));
+      const order = () => load.writeUntilDone('/orders', { user_id: 'held', amount: '0.01' });
+      await Promise.all(Array.from({ length: atOnce }, order));
     }
 
     const heldTopup = post('/accounts/held/topups', { amount: '1.00' });

@@ -190,6 +190,7 @@ export class HarmedSystem {
     this.#afterTest.push(undo);
   }
 
+  /** Ends what the test that ran has left. */
   async endTest(): Promise<void> {
     for (const undo of this.#afterTest.splice(0).reverse()) await undo();
   }
@@ -215,6 +216,7 @@ export class HarmedSystem {
 
   /** Ends everything. */
   async stop(): Promise<void> {
+    await this.endTest();
     await Promise.all([...this.#admins.values()].map((pool) => pool.end().catch(() => {})));
     for (const undo of this.#undo.splice(0).reverse()) await undo().catch(() => {});
     rmSync(this.#home, { recursive: true, force: true });

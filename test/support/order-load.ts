@@ -68,9 +68,9 @@ export class OrderLoad {
     const run = randomUUID().slice(0, 8);
     this.#users = ['rich', 'poor-1', 'poor-2', 'poor-3', 'nobody'].map((name) => `${name}-${run}`);
     for (const userId of this.#funded ? this.#users.slice(0, -1) : []) {
-      await this.#writeUntilDone('/accounts', { user_id: userId }, randomUUID());
+      await this.writeUntilDone('/accounts', { user_id: userId });
       const amount = userId.startsWith('rich') ? '1000000.00' : '20.00';
-      await this.#writeUntilDone(`/accounts/${userId}/topups`, { amount }, randomUUID());
+      await this.writeUntilDone(`/accounts/${userId}/topups`, { amount });
     }
     this.#running = true;
     this.#loop = this.#run();
@@ -102,7 +102,7 @@ export class OrderLoad {
     const order: Sent = { userId, amount };
     this.sent.set(key, order);
     const body = { user_id: userId, amount: formatAmount(amount) };
-    const sending = this.#writeUntilDone('/orders', body, key).then(
+    const sending = this.writeUntilDone('/orders', body, key).then(
       (id) => {
         order.id = id;
       },
@@ -114,8 +114,8 @@ export class OrderLoad {
     void sending.finally(() => this.#inFlight.delete(sending));
   }
 
-  /** Repeats a write under its key until it succeeds; answers its id. Gives up after two minutes. */
-  async #writeUntilDone(path: string, body: object, key: string): Promise<string> {
+  /** Repeats a write under its key until it succeeds; answers its id. Gives up after two minutes; rejects at once when it is answered with anything but 503. */
+  async writeUntilDone(path: string, body: object, key = randomUUID() as string): Promise<string> {
     const deadline = performance.now() + 120_000;
     for (let attempt = Math.floor(Math.random() * 100); ; attempt += 1) {
       const { gatewayUrls } = this.#system;

@@ -63,6 +63,11 @@ describe('messaging: broker', () => {
 
   it('is as old as its youngest queue', async () => {
     const one = await started();
+    const [youngest] = await databases.sql<{ ms: string }>(
+      'broker',
+      `select extract(epoch from now() - max(created_on)) * 1000 as ms from broker.queue`,
+    );
+    expect((await one.ageMs()) - Number(youngest?.ms)).to.be.within(-1_000, 60_000);
     const make = (name: string, ago: string) =>
       databases.sql(
         'broker',

@@ -67,14 +67,16 @@ describe('chaos: a crash of a server', () => {
   it('is told in one line when it could not strike, and is tried again, a few times at most', async () => {
     const strikeMissing = async (failures: number) => {
       let left = failures;
+      const struck = new AbortController();
       const crash = async () => {
         left -= 1;
-        if (left >= 0) throw new Error('It does not start; its log ends with:\na\nb');
+        if (left < 0) return struck.abort();
+        throw new Error('It does not start; its log ends with:\na\nb');
       };
       const told: Strike[] = [];
       const server: Server = { name: 'orders', crash, revive: async () => true };
       const schedule = new FaultSchedule(victims(server), ['postgres'], (strike) => told.push(strike));
-      await schedule.strikeMissing(new AbortController().signal);
+      await schedule.strikeMissing(struck.signal);
       return told;
     };
     const [failed, struck] = await strikeMissing(1);
