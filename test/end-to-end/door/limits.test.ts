@@ -116,13 +116,15 @@ describe('a gateway under attack', () => {
         }
       };
       const clients = Array.from({ length: 100 }, flood);
-      await expectHealthy(10, seen).finally(() => {
+      try {
+        await expectHealthy(10, seen);
+        if (what === 'with a good token') await eventually(() => expect(statuses.has(429)).to.equal(true));
+      } finally {
         flooding = false;
-      });
+      }
       await Promise.all(clients);
       expect(memoryOfGateway()).to.be.lessThan(memoryBytesMax);
-      if (what === 'with a good token') expect(statuses.get(429)).to.be.greaterThan(0);
-      else expect([...statuses.keys()]).to.deep.equal([401]);
+      if (what !== 'with a good token') expect([...statuses.keys()]).to.deep.equal([401]);
     }).timeout(40_000);
   }
 
