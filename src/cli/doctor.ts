@@ -33,7 +33,8 @@ async function lookAround(): Promise<Surroundings> {
   const { readConfig } = await import('../platform/config.ts');
   const { inspectEmbeddedPostgres } = await import('../platform/embedded-postgres/inspection.ts');
   const { createLogger } = await import('../platform/logging.ts');
-  const { isRunning, ownerOfLock } = await import('../system/process-lock.ts');
+  const { isRunning } = await import('../platform/process-identity.ts');
+  const { ownerOfLock } = await import('../system/process-lock.ts');
   const { readRuntime } = await import('../system/runtime-file.ts');
   const { statusDocument } = await import('./status-document.ts');
   const config = readConfig(process.env);

@@ -28,7 +28,7 @@ export class OrderWatch<Found> {
     this.#find = find;
     const pass = async () => {
       await this.#look([...this.#waiting.keys()].slice(0, lookedUpMax));
-      return false;
+      return this.#waiting.size > 0 ? pollMs : Number.POSITIVE_INFINITY;
     };
     this.#loop = new PassLoop({ name, pass, idleMs: pollMs, log });
   }
@@ -49,6 +49,8 @@ export class OrderWatch<Found> {
       };
       const onAbort = () => finish(undefined);
       signal.addEventListener('abort', onAbort);
+      // The loop rests while nobody waits.
+      if (this.#waiting.size === 0) this.#loop.poke();
       const waiters = this.#waiting.get(id) ?? new Set();
       this.#waiting.set(id, waiters.add(finish));
     });

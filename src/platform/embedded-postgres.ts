@@ -23,6 +23,7 @@ import {
 } from './embedded-postgres/postmaster.ts';
 import { serverSettings } from './embedded-postgres/settings.ts';
 import { CodedError } from './errors.ts';
+import { identityOf, isRunning } from './process-identity.ts';
 
 /** A running embedded server. */
 export interface EmbeddedPostgres {
@@ -147,6 +148,7 @@ function running(
 ): EmbeddedPostgres {
   let stopped: Promise<void> | undefined;
   let current = postmaster;
+  let identity = identityOf(current.pid);
   const stop = async (): Promise<void> => {
     await inWords(stopPostmaster(place, binaries, current));
     if (!how.guard) return;
@@ -159,9 +161,14 @@ function running(
     adopted: how.adopted,
     crash: () => inWords(crashPostmaster(place, binaries)),
     revive: async () => {
-      if (stopped !== undefined || runningPostmaster(place) !== undefined) return false;
-      current = (await inWords(startPostmaster(place, binaries))) ?? runningPostmaster(place) ?? current;
-      return true;
+      // Asked twice a second for as long as the system runs: the first question starts no program.
+      if (stopped !== undefined || isRunning(identity)) return false;
+      const another = runningPostmaster(place);
+      const started =
+        another ?? (await inWords(startPostmaster(place, binaries))) ?? runningPostmaster(place);
+      current = started ?? current;
+      identity = identityOf(current.pid);
+      return another === undefined;
     },
     stop: () => {
       stopped ??= stop();

@@ -29,7 +29,7 @@ export class PassLoop {
   /**
    * @param options.name what the loop is called in the log
    * @param options.pass does one bounded batch; true when more may be waiting, or the milliseconds until it
-   *   should be looked again
+   *   should be looked again, infinite when only a poke can bring more
    * @param options.idleMs longest wait between two passes, in milliseconds
    * @param options.lingerMs asked after a pass: how long a poke waits for more to come, in milliseconds; 0 when
    *   left out. A pass that said there is more is followed at once all the same
@@ -98,7 +98,7 @@ export class PassLoop {
   async #wait(ms: number, { evenIfPoked = false } = {}): Promise<void> {
     if (this.#stopping || ms === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = Number.isFinite(ms) ? setTimeout(resolve, ms) : undefined;
       this.#wake = () => {
         if (evenIfPoked && !this.#stopping) return;
         clearTimeout(timer);

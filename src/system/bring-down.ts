@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stopEmbeddedPostgres, wipeEmbeddedPostgres } from '../platform/embedded-postgres.ts';
-import { isRunning, ownerOfLock, releaseLock } from './process-lock.ts';
+import { isRunning } from '../platform/process-identity.ts';
+import { ownerOfLock, releaseLock } from './process-lock.ts';
 import { removeRuntime } from './runtime-file.ts';
 
 /** The supervisor drains its daemons for twelve seconds at most, one group after the other, then Postgres. */

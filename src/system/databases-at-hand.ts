@@ -1,6 +1,7 @@
 import { type Config, databaseNames, givenDatabaseUrls } from '../platform/config.ts';
+import { isRunning } from '../platform/process-identity.ts';
 import type { DatabaseUrls } from './migrate.ts';
-import { isRunning, ownerOfLock } from './process-lock.ts';
+import { ownerOfLock } from './process-lock.ts';
 import { readRuntime } from './runtime-file.ts';
 
 /**

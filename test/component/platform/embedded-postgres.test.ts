@@ -194,6 +194,31 @@ describe('embedded Postgres', function () {
     }
   });
 
+  it('is looked after without a program being started to see it', async () => {
+    const server = await startUsed();
+    const path = process.env['PATH'];
+    process.env['PATH'] = '/nowhere';
+    try {
+      expect(await server.revive()).to.equal(false);
+    } finally {
+      process.env['PATH'] = path;
+    }
+    expect(await answers(server.url)).to.equal(true);
+  });
+
+  it('is started again when it died, and not beside one that somebody else has started', async () => {
+    const server = await startUsed();
+    await server.crash();
+    expect(await server.revive()).to.equal(true);
+    expect(await answers(server.url)).to.equal(true);
+    await stopEmbeddedPostgres(folder);
+    const another = await start();
+    expect(await server.revive()).to.equal(false);
+    expect(await server.revive()).to.equal(false);
+    await server.stop();
+    expect(await answers(another.url)).to.equal(false);
+  });
+
   it('recovers from an initdb that was killed half-way', async () => {
     const gone = spawn(process.execPath, ['--version']);
     await once(gone, 'exit');

@@ -4,13 +4,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import {
-  identityOf,
-  isRunning,
-  ownerOfLock,
-  releaseLock,
-  takeLock,
-} from '../../../src/system/process-lock.ts';
+import { identityOf, isRunning } from '../../../src/platform/process-identity.ts';
+import { ownerOfLock, releaseLock, takeLock } from '../../../src/system/process-lock.ts';
 
 describe('process lock', () => {
   let folder: string;
