@@ -67,3 +67,8 @@ function queueDepth(name: string, countedMax: number): string {
 export function queueDepthStatement(name: string, queues: readonly string[], countedMax: number): Statement {
   return { name, text: queues.map((queue) => queueDepth(queue, countedMax)).join(' union all ') };
 }
+
+/** Whether any job of a queue is leased to a worker: one row with `leased`. From the same index, i14. */
+export function isLeasedStatement(queue: string): string {
+  return `select exists (select from broker.job where name = '${queue}' and state = 'active') as leased`;
+}
