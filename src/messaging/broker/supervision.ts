@@ -47,7 +47,11 @@ export class Supervision {
       registerInstance: false,
     } as ConstructorParameters<typeof PgBoss>[0]);
     this.#boss.on('error', options.onError);
-    this.#boss.on('warning', ({ message }) => options.log.debug({ warning: message }, 'broker warning'));
+    this.#boss.on('warning', ({ message, data }) => {
+      // The one for operators: queues whose dead rows stay get slower until somebody ends what keeps them.
+      if ('deadTuples' in data) options.log.warn({ warning: message }, 'dead rows stay in the queues');
+      else options.log.debug({ warning: message }, 'broker warning');
+    });
   }
 
   /** Connects. Rejects while the broker is away or not migrated; may then be called again. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
+import pg from 'pg';
 import { Supervision } from '../../../src/messaging/broker/supervision.ts';
 import { useDatabases } from '../../support/databases.ts';
 import { silentLog } from '../../support/test-server.ts';
@@ -8,12 +9,19 @@ describe('the supervision of a queue', () => {
   const databases = useDatabases();
   const queue = 'payment-requests';
   let supervision: Supervision;
+  let warnings: string[];
 
   beforeEach(async () => {
+    warnings = [];
+    const log = Object.create(silentLog, {
+      warn: {
+        value: ({ warning }: { warning: string }, said: string) => warnings.push(`${said}: ${warning}`),
+      },
+    });
     supervision = new Supervision({
       url: databases.urls.broker,
       name: 'test',
-      log: silentLog,
+      log,
       onError: (error) => {
         throw error;
       },
@@ -74,5 +82,37 @@ describe('the supervision of a queue', () => {
     const held = await addJob('active', { takenSecondsAgo: 1 });
     await supervision.lookAfter(queue, { counted: false });
     expect([await stateOf(expired), await stateOf(held)]).to.deep.equal(['retry', 'active']);
+  });
+
+  it('warns of a transaction that keeps vacuum from removing dead rows, once', async () => {
+    const reader = new pg.Client({
+      connectionString: databases.urls.broker,
+      application_name: 'a long report',
+    });
+    await reader.connect();
+    try {
+      await reader.query('begin isolation level repeatable read');
+      await reader.query('select from broker.version');
+      const [table] = await databases.sql<{ name: string }>(
+        'broker',
+        `select format('%I.%I', 'broker', table_name) as name from broker.queue where name = $1`,
+        [queue],
+      );
+      for (let vacuum = 1; vacuum <= 4; vacuum += 1) {
+        await databases.sql(
+          'broker',
+          `insert into broker.job (name) select '${queue}' from generate_series(1, 1000)`,
+        );
+        await databases.sql('broker', `delete from broker.job where name = '${queue}'`);
+        await databases.sql('broker', `vacuum ${table?.name}`);
+        await supervision.lookAfter(queue, { counted: true });
+      }
+      expect(warnings).to.have.length(1);
+      expect(warnings[0])
+        .to.match(/^dead rows stay in the queues: /)
+        .and.to.contain('a long report');
+    } finally {
+      await reader.end();
+    }
   });
 });
