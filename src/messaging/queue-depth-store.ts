@@ -1,6 +1,6 @@
 import type { Statement } from '../platform/database.ts';
 
-/** How pg-boss's queues stand, in messages: one read-only statement, bounded however long a queue is. */
+/** How pg-boss's queues stand: read-only statements, each bounded however long a queue is. */
 
 /** Jobs whose messages are counted at either end of a queue; the mean of these stands for the rest. */
 const sampledMax = 500;

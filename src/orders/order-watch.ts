@@ -28,9 +28,10 @@ export class OrderWatch<Found> {
     this.#find = find;
     const pass = async () => {
       await this.#look([...this.#waiting.keys()].slice(0, lookedUpMax));
-      return this.#waiting.size > 0 ? pollMs : Number.POSITIVE_INFINITY;
+      return this.#waiting.size > 0 ? pollMs : false;
     };
-    this.#loop = new PassLoop({ name, pass, idleMs: pollMs, log });
+    // While nobody waits there is nothing to look for.
+    this.#loop = new PassLoop({ name, pass, idleMs: Number.POSITIVE_INFINITY, log });
   }
 
   /**
@@ -49,7 +50,6 @@ export class OrderWatch<Found> {
       };
       const onAbort = () => finish(undefined);
       signal.addEventListener('abort', onAbort);
-      // The loop rests while nobody waits.
       if (this.#waiting.size === 0) this.#loop.poke();
       const waiters = this.#waiting.get(id) ?? new Set();
       this.#waiting.set(id, waiters.add(finish));

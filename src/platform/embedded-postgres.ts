@@ -164,9 +164,8 @@ function running(
       // Asked twice a second for as long as the system runs: the first question starts no program.
       if (stopped !== undefined || isRunning(identity)) return false;
       const another = runningPostmaster(place);
-      const started =
-        another ?? (await inWords(startPostmaster(place, binaries))) ?? runningPostmaster(place);
-      current = started ?? current;
+      const started = another ?? (await inWords(startPostmaster(place, binaries)));
+      current = started ?? runningPostmaster(place) ?? current;
       identity = identityOf(current.pid);
       return another === undefined;
     },

@@ -29,8 +29,8 @@ export class PassLoop {
   /**
    * @param options.name what the loop is called in the log
    * @param options.pass does one bounded batch; true when more may be waiting, or the milliseconds until it
-   *   should be looked again, infinite when only a poke can bring more
-   * @param options.idleMs longest wait between two passes, in milliseconds
+   *   should be looked again
+   * @param options.idleMs longest wait between two passes, in milliseconds; infinite when only a poke can bring more
    * @param options.lingerMs asked after a pass: how long a poke waits for more to come, in milliseconds; 0 when
    *   left out. A pass that said there is more is followed at once all the same
    * @param options.failed told of every pass that throws
