@@ -39,6 +39,9 @@ export function runTillbox(
   });
 }
 
+/** Longer than `up` itself waits for its daemons, so that it is the one to say why. */
+const startMsMax = 90_000;
+
 /** Ports that let any number of systems run beside each other. */
 export const anyPorts = { GATEWAY_PORT: '0', ORDERS_PORT: '0', PAYMENTS_PORT: '0' };
 
@@ -81,11 +84,14 @@ export class RunningSystem {
       });
     }
     await new Promise<void>((resolve, reject) => {
+      const fail = (what: string) => reject(new Error(`${what}\n${this.output}`));
+      const patience = setTimeout(() => fail(`the system did not start in ${startMsMax} ms`), startMsMax);
       up.once('message', (message: { ready?: boolean }) => {
+        clearTimeout(patience);
         if (message.ready) resolve();
-        else reject(new Error(`the system did not start: ${JSON.stringify(message)}\n${this.output}`));
+        else fail(`the system did not start: ${JSON.stringify(message)}`);
       });
-      up.once('exit', (code) => reject(new Error(`the system ended with ${code}\n${this.output}`)));
+      up.once('exit', (code) => fail(`the system ended with ${code}`));
     });
   }
 
@@ -156,7 +162,7 @@ export function useSystem(
 ): RunningSystem {
   const system = new RunningSystem(args, environment, databases);
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(startMsMax + 1_000);
     await system.start();
   });
   afterEach(function () {

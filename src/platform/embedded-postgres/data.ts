@@ -6,6 +6,7 @@ import { runAs } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
 import { ignoring, partialName, removeAbandoned } from './partial.ts';
 import { giveTo, type ServerPlace } from './place.ts';
+import { serverHost } from './settings.ts';
 
 /** Milliseconds initdb may take; 0.9 s was measured. */
 const initdbLimitMs = 120_000;
@@ -78,5 +79,5 @@ export async function createDatabase(place: ServerPlace, password: string, port:
 
 /** The URL with which the superuser `tillbox` reaches a database of the server on `port`. */
 export function administratorUrl(port: number, password: string, database: string): string {
-  return `postgres://tillbox:${password}@127.0.0.1:${port}/${database}`;
+  return `postgres://tillbox:${password}@${serverHost}:${port}/${database}`;
 }

@@ -4,11 +4,13 @@ import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '../errors.ts';
+import { freePort } from '../free-port.ts';
 import { runAs } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
 import { isAlive, partialName, replaceFile } from './partial.ts';
 import type { ServerPlace } from './place.ts';
-import { choosePort, freePort } from './port.ts';
+import { choosePort } from './port.ts';
+import { serverHost } from './settings.ts';
 
 /** The main process of a running server, as its `postmaster.pid` tells. */
 export interface Postmaster {
@@ -76,7 +78,7 @@ export async function startPostmaster(
     const lost = log.includes('lock file "postmaster.pid" already exists');
     if (lost && running) return undefined;
     if (Date.now() > deadline) throw startFailure(place, `${outcome.output}\n${log}`);
-    if (/could not (bind|create any TCP)/.test(log)) port = await freePort(0);
+    if (/could not (bind|create any TCP)/.test(log)) port = await freePort(serverHost);
     else if (lost || log.includes('shared memory block')) await sleep(retryPauseMs);
     else throw startFailure(place, `${outcome.output}\n${log}`);
   }

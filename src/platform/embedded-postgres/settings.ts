@@ -1,5 +1,8 @@
 import { totalmem } from 'node:os';
 
+/** Where the embedded server listens: reachable from this machine only. */
+export const serverHost = '127.0.0.1';
+
 /** One mebibyte in bytes. */
 const mib = 2 ** 20;
 
@@ -12,9 +15,8 @@ const mib = 2 ** 20;
  */
 export function serverSettings(options: { fsync: boolean; settings: Record<string, string> }): string {
   const settings: Record<string, string> = {
-    // Reachable from this machine only. The socket lies in the data folder; relative, so that its path never
-    // exceeds the 107 bytes a socket address can hold.
-    listen_addresses: '127.0.0.1',
+    listen_addresses: serverHost,
+    // In the data folder; relative, so that its path never exceeds the 107 bytes a socket address can hold.
     unix_socket_directories: '.',
     unix_socket_permissions: '0700',
     password_encryption: 'scram-sha-256',
