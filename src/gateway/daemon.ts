@@ -33,6 +33,8 @@ export interface GatewaySettings {
   port: number;
   ordersUrls: readonly string[];
   paymentsUrls: readonly string[];
+  /** What shows the services that this is their gateway. */
+  credential?: string | undefined;
   /** Whom it lets in, and how. */
   door: DoorConfig;
   localSecret?: SecretSource | undefined;
@@ -63,13 +65,13 @@ export class Gateway implements Daemon {
 
   constructor(settings: GatewaySettings) {
     this.#settings = settings;
-    const { host, door, localSecret, tls, meter, spans, log } = settings;
+    const { host, credential, door, localSecret, tls, meter, spans, log } = settings;
     this.#app = createHttpServer({ log, bodies: 'bytes', tls });
     if (meter !== undefined) measureRequests(this.#app, meter);
     guardConnections(this.#app.server);
     this.#upstreams = {
-      orders: new Upstreams('orders', settings.ordersUrls, door.gatewaySecret),
-      payments: new Upstreams('payments', settings.paymentsUrls, door.gatewaySecret),
+      orders: new Upstreams('orders', settings.ordersUrls, credential),
+      payments: new Upstreams('payments', settings.paymentsUrls, credential),
     };
     const upstreams = this.#upstreams;
     const ownDoor = new Door({ config: door, host, localSecret });

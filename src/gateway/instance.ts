@@ -105,7 +105,7 @@ export class Instance {
       timers.push(setTimeout(giveUp, msMax));
       // Who asked to wait waits for an order, not for an instance that hangs.
       const probe = () => void this.#says('/livez', aliveMsMax).then((alive) => alive || giveUp());
-      if (extraMs > 0) timers.push(setTimeout(probe, patienceMs - aliveMsMax));
+      if (extraMs > 0) timers.push(setTimeout(probe, Math.max(patienceMs - aliveMsMax, 0)));
     });
     if (!waits) this.pending += 1;
     try {
@@ -189,18 +189,31 @@ function openPool(url: string, connections: number): Dispatcher {
   return pool.compose(announceSending);
 }
 
+const stranger = 'STRANGER';
 const noAnswer = 'NO_ANSWER';
 const neverSentInTime = 'NEVER_SENT';
+
+/** Reports an instance that answered nothing but that this is not its gateway. */
+export async function refusedAsStranger({ body }: Answer): Promise<never> {
+  await body.dump();
+  throw Object.assign(new Error('the service does not know this gateway'), { code: stranger });
+}
+
+/** Whether that was reported. */
+export function isStranger(error: unknown): boolean {
+  return (error as { code?: string } | undefined)?.code === stranger;
+}
 
 /** Whether the instance took the request and then gave no answer in time. */
 export function hangs(error: unknown): boolean {
   return (error as { code?: string }).code === noAnswer;
 }
 
-/** Whether the request never left: the connection was not even made. */
+/** Whether the request never arrived: the connection was not even made, or who sends it is not known. */
 export function neverSent(error: unknown): boolean {
   const code = (error as { code?: string }).code ?? '';
   return [
+    stranger,
     neverSentInTime,
     'ECONNREFUSED',
     'UND_ERR_CONNECT_TIMEOUT',

@@ -6,7 +6,9 @@ import {
   type Forward,
   hangs,
   Instance,
+  isStranger,
   neverSent,
+  refusedAsStranger,
   waitingConnectionsMax,
 } from './instance.ts';
 
@@ -75,6 +77,10 @@ export class Upstreams {
     const turn = this.#inTurn();
     const tries = forward.repeatable ? [...turn, ...turn] : turn;
     const hanging = new Set<Instance>();
+    const readKnown = async (answer: Answer) => {
+      if (answer.statusCode === 401) await refusedAsStranger(answer);
+      return read(answer);
+    };
     let doubtful = false;
     let cause: unknown;
     for (const [index, instance] of tries.entries()) {
@@ -88,7 +94,7 @@ export class Upstreams {
       const patienceMs = (leftMs - forward.extraMs) / (isLast ? 1 : 2);
       const msMax = Math.min(leftMs, forward.extraMs + patienceMs);
       try {
-        return { result: await instance.send(forward, read, { msMax, patienceMs }), doubtful };
+        return { result: await instance.send(forward, readKnown, { msMax, patienceMs }), doubtful };
       } catch (error) {
         if (forward.signal?.aborted) throw error;
         cause = error;
@@ -142,7 +148,10 @@ export class Upstreams {
 
   #refusal(forward: Forward, doubtful: boolean, cause?: unknown): CodedError {
     if (doubtful && forward.method === 'POST') return this.outcomeUnknown(cause);
-    const detail = `The ${this.#service} service is away or overloaded. Nothing was stored; try again in a moment.`;
+    const why = isStranger(cause)
+      ? 'does not know this gateway: whoever runs them gives both the same TILLBOX_GATEWAY_SECRET'
+      : 'is away or overloaded';
+    const detail = `The ${this.#service} service ${why}. Nothing was stored; try again in a moment.`;
     return new CodedError('unavailable', detail, { cause });
   }
 

@@ -12,7 +12,7 @@ export const doorVariables = {
   TILLBOX_TOKEN:
     'the bearer token the command line sends (default, for the system of TILLBOX_HOME: the file `token` in there)',
   TILLBOX_GATEWAY_SECRET:
-    'what gateway and services recognise each other by, 32 bytes or more (tillbox up makes one at each start)',
+    'what gateway and services recognise each other by, 32 bytes or more (default: tillbox up makes one at each start; daemons started one by one share one of TILLBOX_HOME)',
   TILLBOX_TLS_CERT: "file with the gateway's certificate and its chain (PEM)",
   TILLBOX_TLS_KEY: 'file with its private key (PEM)',
   TILLBOX_TRUST_PROXY:
@@ -186,17 +186,5 @@ export function refuseOpenDoor(host: string, door: DoorConfig, name = 'GATEWAY_H
   }
   if (missing.length === 0) return;
   const detail = `${name}=${host} can be reached from other machines, and there is missing\n- ${missing.join('\n- ')}\nSet these, or let ${name} be 127.0.0.1.`;
-  throw new CodedError('usage', detail);
-}
-
-/**
- * Refuses a gateway that asks for tokens before services that ask for nothing, and such a service: whoever is on the
- * machine could go round the gateway. `tillbox up` sees to that by itself.
- * @throws CodedError `usage`
- */
-export function refuseWayRound(door: DoorConfig): void {
-  if ((door.secret === undefined && door.jwks === undefined) || door.gatewaySecret !== undefined) return;
-  const detail =
-    'TILLBOX_GATEWAY_SECRET must be set, to the same value for the gateway, orders and payments: without it the services believe whoever asks them.';
   throw new CodedError('usage', detail);
 }

@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../platform/config.ts';
-import { ownParties, type SecretSource, secretBytesMin } from '../platform/identity/token-sources.ts';
+import { ownParties, type SecretSource } from '../platform/identity/token-sources.ts';
 import type { Logger } from '../platform/logging.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
-import { makeHome } from './home.ts';
+import { ensureHomeSecret, homeSecret } from './home-secret.ts';
 
 /**
  * The identity of this machine's own operator: a secret in the home, which signs what `tillbox token` issues
@@ -14,7 +13,6 @@ import { makeHome } from './home.ts';
  * that only their owner can read; whoever can read them can read the database's password there too.
  */
 
-const secretPath = (home: string) => join(home, 'auth-secret');
 const tokenPath = (home: string) => join(home, 'token');
 
 /** A file may be copied away; the one that is left counts for a month at most. */
@@ -22,33 +20,15 @@ const tokenSeconds = 30 * 86_400;
 /** Renewed while the system runs, long before its end. */
 const renewMs = 12 * 3_600_000;
 
-/** The secret of a home; undefined when there is none. */
+/** The secret that signs tokens in a home; undefined when there is none. */
 export function localSecret(home: string): SecretSource | undefined {
-  const secret = readIfThere(secretPath(home))?.trim();
-  if (secret === undefined || Buffer.byteLength(secret) < secretBytesMin) return undefined;
-  return { secret, ...ownParties };
+  const secret = homeSecret(home, 'auth-secret');
+  return secret === undefined ? undefined : { secret, ...ownParties };
 }
 
 /** The secret that tokens are signed with here: the configured one, else the home's, made unless it is there. */
 export function signingSecret(config: Pick<Config, 'home' | 'door'>): SecretSource {
-  return config.door.secret ?? localSecret(config.home) ?? makeLocalSecret(config.home);
-}
-
-/** Several may make it at once: the first one's counts for all. */
-function makeLocalSecret(home: string): SecretSource {
-  const path = secretPath(makeHome(home));
-  const mine = `${path}.${process.pid}`;
-  writeFileSync(mine, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600 });
-  try {
-    linkSync(mine, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    // What is there is no secret, or somebody else's, made this moment.
-    if (localSecret(home) === undefined) renameSync(mine, path);
-  } finally {
-    rmSync(mine, { force: true });
-  }
-  return localSecret(home) as SecretSource;
+  return config.door.secret ?? { secret: ensureHomeSecret(config.home, 'auth-secret'), ...ownParties };
 }
 
 /** Keeps the token of the local operator in the home, and fresh for as long as it runs. */

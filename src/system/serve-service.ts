@@ -1,29 +1,27 @@
 import { EventEmitter } from 'node:events';
 import { givenDatabaseUrls } from '../platform/config.ts';
-import { refuseWayRound } from '../platform/door-config.ts';
 import { CodedError } from '../platform/errors.ts';
 import { waitUntilAvailable } from '../platform/lifecycle.ts';
 import { untilRefused } from './logins.ts';
 import { roleUrl } from './roles.ts';
 import type { Serving } from './serving.ts';
+import { sharedCredential } from './shared-credential.ts';
 
 /** The services listen for the gateway alone. */
 const serviceHost = '127.0.0.1';
 
 /**
  * Runs a service, and again with a new login whenever the database refuses the one it has, until told to stop.
- * Throws `usage` when the gateway is to ask who comes, and this service would believe whoever goes round it.
  */
 export async function serveService(service: 'orders' | 'payments', serving: Serving): Promise<void> {
   const { config, log, meter, spans, stopping, hold } = serving;
-  refuseWayRound(config.door);
   const create = await creationOf(service);
   const port = service === 'orders' ? config.ordersPort : config.paymentsPort;
   while (!stopping.aborted) {
     const urls = await logins(service, serving);
     if (urls === undefined) return;
-    const { retention, door } = config;
-    const gatewaySecret = door.gatewaySecret;
+    const { retention } = config;
+    const gatewaySecret = sharedCredential(config);
     const trouble = new EventEmitter();
     const onTrouble = () => trouble.emit('trouble');
     const settings = { host: serviceHost, port, gatewaySecret, retention, meter, spans, onTrouble, log };

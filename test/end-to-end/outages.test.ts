@@ -4,12 +4,14 @@ import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
+import { credentialHeader } from '../../src/platform/identity/gateway-credential.ts';
 import { Daemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { createdAnswer, ordersListener, refusedAnswer } from '../support/orders-service.ts';
 import { Probe, unacceptable } from '../support/probe.ts';
 import { useSystem } from '../support/running-system.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
+import { testSecret } from '../support/tokens.ts';
 
 interface Problem {
   code: string;
@@ -328,12 +330,12 @@ describe('a daemon', () => {
       expect((await ask(`${url}/readyz`)).status).to.equal(200);
 
       await proxy.close();
-      for (const answer of await inTime(url, [ask(`${url}/readyz`), ask(`${url}/orders?user_id=alice`)])) {
-        expectAway(answer);
-      }
+      const headers = { [credentialHeader]: testSecret };
+      const list = ask(`${url}/orders?user_id=alice`, { headers });
+      for (const answer of await inTime(url, [ask(`${url}/readyz`), list])) expectAway(answer);
       const order = {
         body: { user_id: 'alice', amount: '1.00' },
-        headers: { 'idempotency-key': randomUUID() },
+        headers: { ...headers, 'idempotency-key': randomUUID() },
       };
       const refused = await ask(`${url}/orders`, order);
       expectAway(refused, refused.body.code);
@@ -346,7 +348,7 @@ describe('a daemon', () => {
         return answer.body;
       });
       await eventually(async () => {
-        const { body } = await ask<{ status: string }>(`${url}/orders/${created.id}`);
+        const { body } = await ask<{ status: string }>(`${url}/orders/${created.id}`, { headers });
         expect(body.status).to.equal('CANCELED');
       });
       expect(await orders.stop()).to.equal(0);

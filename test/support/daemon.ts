@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.ts';
+import { testSecret } from './tokens.ts';
 
 const executable = fileURLToPath(new URL('../../dist/bin/tillbox.js', import.meta.url));
 
@@ -11,11 +12,14 @@ export class Daemon {
   /** Its log so far: JSON lines. */
   stderr = '';
 
-  /** Starts it with these variables and nothing of ours from the environment. */
+  /**
+   * Starts it with these variables and nothing of ours from the environment. Gateway and services know each other by
+   * `testSecret`.
+   */
   constructor(service: 'gateway' | 'orders' | 'payments', variables: Record<string, string>) {
     const { PATH = '', HOME = '' } = process.env;
     this.#child = spawn(process.execPath, [executable, 'serve', service], {
-      env: { PATH, HOME, ...variables },
+      env: { PATH, HOME, TILLBOX_GATEWAY_SECRET: testSecret, ...variables },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text) => {

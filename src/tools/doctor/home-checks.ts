@@ -5,7 +5,7 @@ import { type Finding, failure, ok, warning } from './finding.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Files in a home that hold passwords or let somebody act as its user. */
-const secretFiles = ['runtime.json', 'auth-secret', 'token', 'postgres/password'];
+const secretFiles = ['runtime.json', 'auth-secret', 'gateway-secret', 'token', 'postgres/password'];
 /** Files in a home that only its user has business with. */
 const privateFolders = ['pending', 'logs'];
 

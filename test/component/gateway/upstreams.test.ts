@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { answerMsMax, Upstreams } from '../../../src/gateway/upstreams.ts';
+import { refusal } from '../../support/refusal.ts';
 
 describe('the instances of a service', () => {
   const servers: Server[] = [];
@@ -62,5 +63,17 @@ describe('the instances of a service', () => {
     expect((await post())?.statusCode).to.equal(200);
     expect(performance.now() - since).to.be.below(answerMsMax);
     expect(asked()).to.be.within(1, 4);
+  });
+
+  it('takes one that does not know this gateway for one that is away, and says so when there is no other', async () => {
+    const refusing: RequestListener = (_request, response) =>
+      response.writeHead(401).end('{"detail":"go away"}');
+    await startInstances([refusing, (_request, response) => response.end('done')]);
+    expect((await post())?.statusCode).to.equal(200);
+    expect((await post())?.statusCode).to.equal(200);
+    await upstreams?.close();
+    await startInstances([refusing]);
+    const { message } = await refusal('unavailable', async () => post());
+    expect(message).to.contain('does not know this gateway').and.contain('TILLBOX_GATEWAY_SECRET');
   });
 });

@@ -77,7 +77,7 @@ describe('tools: doctor on this machine', () => {
     });
 
     it('must keep its secrets', async () => {
-      for (const name of ['runtime.json', 'auth-secret', 'token', 'postgres/password']) {
+      for (const name of ['runtime.json', 'auth-secret', 'gateway-secret', 'token', 'postgres/password']) {
         mkdirSync(join(home, 'postgres'), { recursive: true });
         const path = join(home, name);
         writeFileSync(path, '', { mode: 0o600 });
