@@ -11,6 +11,8 @@ export interface StatusDocument {
   payments: { url: string; instances: { pid: number | null; ready: boolean }[] };
   databases: Record<DatabaseName, { url: string | null }>;
   embedded: boolean;
+  /** There when the gateway did not tell of the instances, because no operator asked. */
+  instances_hidden?: true;
 }
 
 /** Asks the system how it is, as `instancesHealth` does, and says where everything is. */
@@ -42,5 +44,6 @@ export async function statusDocument(options: {
       databaseNames.map((name) => [name, shown(name)]),
     ) as StatusDocument['databases'],
     embedded: runtime?.embedded ?? false,
+    ...(health.hidden ? { instances_hidden: true as const } : {}),
   };
 }

@@ -18,6 +18,8 @@ export interface InstancesHealth {
   gateway: Health | undefined;
   orders: InstanceHealth[];
   payments: InstanceHealth[];
+  /** Whether there may be others: the gateway tells an operator alone which there are, and none asked. */
+  hidden: boolean;
 }
 
 /**
@@ -44,5 +46,6 @@ export async function instancesHealth(
     );
   };
   const [gateway, orders, payments] = await Promise.all([asking, of('orders'), of('payments')]);
-  return { gateway, orders, payments };
+  const hidden = runtime === undefined && gateway !== undefined && gateway.orders === undefined;
+  return { gateway, orders, payments, hidden };
 }

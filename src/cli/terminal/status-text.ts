@@ -3,6 +3,8 @@ import { type Field, formatFields } from './fields.ts';
 import { plainPaint } from './paint.ts';
 import type { Terminal } from './terminal.ts';
 
+const hiddenInstances = 'told to operators alone: set TILLBOX_TOKEN to the token of one';
+
 /** What runs, for people: a line each, and where the databases are. */
 export function formatStatus(document: StatusDocument, { paint, columns }: Terminal): string {
   const state = (ready: boolean) => (ready ? paint.good('ready') : paint.bad('not ready'));
@@ -12,7 +14,8 @@ export function formatStatus(document: StatusDocument, { paint, columns }: Termi
     for (const { pid, ready } of instances) {
       fields.push([name, pid === null ? state(ready) : `${state(ready)}  process ${pid}`]);
     }
-    if (instances.length === 0) fields.push([name, `${state(false)}  ${url}`]);
+    if (instances.length > 0) continue;
+    fields.push([name, document.instances_hidden ? paint.faint(hiddenInstances) : `${state(false)}  ${url}`]);
   }
   const urls = new Map<string, string[]>();
   for (const [name, { url }] of Object.entries(document.databases)) {

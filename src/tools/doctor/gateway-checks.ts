@@ -24,10 +24,20 @@ export async function checkGateway(surroundings: Surroundings): Promise<Finding[
   }
   return [
     ok('gateway', `It answers at ${url}.`),
-    ...(['orders', 'payments'] as const).map((service) =>
-      checkInstances(service, serving[service].instances),
-    ),
+    ...(serving.instances_hidden
+      ? [checkHidden(serving.gateway.ready)]
+      : (['orders', 'payments'] as const).map((service) =>
+          checkInstances(service, serving[service].instances),
+        )),
   ];
+}
+
+/** What the gateway says of the services to who may not know more. */
+function checkHidden(ready: boolean): Finding {
+  const remedy = "Set TILLBOX_TOKEN to an operator's token, to be told which";
+  return ready
+    ? ok('services', 'The gateway finds an instance of each service ready; which, it tells operators alone.')
+    : failure('services', 'The gateway finds no instance of one service, or of both, ready.', remedy);
 }
 
 function checkInstances(service: string, instances: Surroundings['serving']['orders']['instances']): Finding {

@@ -14,6 +14,8 @@ export interface ServingState {
   gateway: { url: string; ready: boolean };
   orders: { instances: InstanceState[] };
   payments: { instances: InstanceState[] };
+  /** Set when the gateway did not tell of the instances, because no operator asked. */
+  instances_hidden?: true;
 }
 
 /** Everything that is known before the first check. */

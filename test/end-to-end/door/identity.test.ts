@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { type Route, routes } from '../../../src/gateway/routes.ts';
 import { credentialHeader, principalHeaderName } from '../../../src/platform/identity/gateway-credential.ts';
-import { RunningSystem } from '../../support/running-system.ts';
+import { freshHome } from '../../component/cli/run-tillbox.ts';
+import { RunningSystem, runTillbox } from '../../support/running-system.ts';
 import {
   claimsFor,
   sign,
@@ -247,6 +248,24 @@ describe('identity', () => {
       expect(await as(alice, 'create-account', 'carol')).to.equal(4);
       expect(await as(await tokenFor('ops', '--scope', 'operator'), 'balance', 'bob')).to.equal(0);
       expect(await as(`${alice.slice(0, -4)}AAAA`, 'balance', 'alice')).to.equal(4);
+    }).timeout(30_000);
+
+    it('takes what only operators are told for hidden, not for missing', async () => {
+      const elsewhere = freshHome();
+      const env = { TILLBOX_URL: system.url, TILLBOX_TOKEN: await tokenOf('alice') };
+      const status = await runTillbox(['status'], { home: elsewhere.home, env });
+      expect(status.code).to.equal(0);
+      expect(status.stdout)
+        .to.match(/orders +told to operators alone/)
+        .and.not.contain('not ready');
+      const { stdout } = await runTillbox(['doctor', '--json'], { home: elsewhere.home, env });
+      const checks: { check: string; level: string }[] = JSON.parse(stdout).checks;
+      const found = checks.filter(({ check }) => ['gateway', 'services', 'orders'].includes(check));
+      expect(found.map(({ check, level }) => [check, level])).to.deep.equal([
+        ['gateway', 'ok'],
+        ['services', 'ok'],
+      ]);
+      elsewhere.remove();
     }).timeout(30_000);
 
     it('follows an order with the token too', async () => {

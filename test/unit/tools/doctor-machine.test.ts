@@ -164,6 +164,29 @@ describe('tools: doctor on this machine', () => {
         expect(found.map(({ level }) => level)).to.deep.equal(['ok', 'warning', 'failure']);
       });
     });
+
+    it('does not tell of instances whoever is no operator: it counts for what it says of itself', async () => {
+      await against({ service: 'gateway' }, async (url) => {
+        const levelOf = async (ready: boolean) => {
+          const none = { instances: [] };
+          const serving = {
+            gateway: { url, ready },
+            orders: none,
+            payments: none,
+            instances_hidden: true as const,
+          };
+          return (await checkGateway(surroundings({}, { serving }))).map(({ check, level }) => [
+            check,
+            level,
+          ]);
+        };
+        expect(await levelOf(true)).to.deep.equal([
+          ['gateway', 'ok'],
+          ['services', 'ok'],
+        ]);
+        expect((await levelOf(false))[1]).to.deep.equal(['services', 'failure']);
+      });
+    });
   });
 
   describe('retention', () => {
