@@ -4,20 +4,23 @@ import { formatLogLine, isLogRecord } from './terminal/log-line.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 /**
- * What `tillbox up` shows of its daemons: for people, each line under its daemon's name; with `--json` the lines as
- * they are, for whatever collects logs, and what is none within one.
+ * What `tillbox up` shows of its daemons: to people at a terminal, each line under its daemon's name; with `--json`, and
+ * wherever else lines are kept, the lines as they are, for whatever collects logs, and what is none within one.
  */
-export function daemonLines(terminal: Pick<Terminal, 'json' | 'note'>, log: Logger): ProcessEvents {
-  if (!terminal.json) {
+export function daemonLines(
+  { toPeople, note }: { toPeople: boolean; note: Terminal['note'] },
+  log: Logger,
+): ProcessEvents {
+  if (toPeople) {
     return {
-      line: (name, line) => terminal.note(formatLogLine(name, line)),
-      died: (name, how) => terminal.note(formatLogLine(name, `died (${how}), starting it again`)),
+      line: (name, line) => note(formatLogLine(name, line)),
+      died: (name, how) => note(formatLogLine(name, `died (${how}), starting it again`)),
       started: () => {},
     };
   }
   return {
     line(name, line) {
-      if (isLogRecord(line)) terminal.note(line);
+      if (isLogRecord(line)) note(line);
       else log.warn({ daemon: name, line }, 'daemon wrote');
     },
     died: (name, how) => log.error({ daemon: name, how }, 'daemon died, starting it again'),

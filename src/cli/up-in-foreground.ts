@@ -17,7 +17,8 @@ export async function upInForeground(
   const terminal = await openTerminal(command);
   const config = readConfig(process.env);
   const log = createLogger('up', config.logLevel);
-  const events = daemonLines(terminal, log);
+  const toPeople = process.stderr.isTTY === true && !terminal.json;
+  const events = daemonLines({ toPeople, note: terminal.note }, log);
   const system = new System({ config, ...settings, environment: process.env, events, log });
   const ended = endOnSignal(system);
   try {

@@ -131,7 +131,13 @@ async function startIn(
     await createDatabase(place, password, postmaster.port);
     const { pid, port } = postmaster;
     const milliseconds = Math.round(performance.now() - since);
-    options.log?.('embedded Postgres is ready', { pid, port, adopted, folder: place.folder, milliseconds });
+    options.log?.('embedded Postgres is ready', {
+      postmaster: pid,
+      port,
+      adopted,
+      folder: place.folder,
+      milliseconds,
+    });
     return running(place, binaries, postmaster, { adopted, password, guard });
   }
   throw new CodedError(

@@ -1,5 +1,9 @@
 import { expect } from 'chai';
-import { RunningSystem } from '../support/running-system.ts';
+import { freshHome } from '../component/cli/run-tillbox.ts';
+import { databaseVariables } from '../support/database-variables.ts';
+import { anyPorts, RunningSystem } from '../support/running-system.ts';
+import { TerminalSession } from '../support/terminal-session.ts';
+import { testServer } from '../support/test-server.ts';
 
 describe('the log of a running system', function () {
   this.timeout(90_000);
@@ -7,11 +11,36 @@ describe('the log of a running system', function () {
   before(() => system.start());
   after(() => system.stop());
 
-  it('is for people, under the name of each daemon, and says when they are ready', () => {
-    for (const name of ['orders', 'payments'])
-      expect(system.output).to.match(new RegExp(`^${name} +│ \\d\\d:\\d\\d:\\d\\d ready$`, 'm'));
-    expect(system.output).to.match(/^gateway {4}│ \d\d:\d\d:\d\d listening {2}url=http/m);
-    expect(system.output).not.to.contain('{"level"');
+  it('is off a terminal the lines of the daemons as they are, and says when they are ready', () => {
+    const lines = system.output.split('\n').filter((line) => line.startsWith('{'));
+    const records = lines.map((line): Record<string, unknown> => JSON.parse(line));
+    for (const name of ['gateway', 'orders', 'payments']) {
+      const own = records.filter(({ service }) => service === name);
+      expect(own.map(({ msg }) => msg)).to.include(name === 'gateway' ? 'listening' : 'ready');
+      for (const record of own) expect(record).to.include.keys('level', 'time', 'instance', 'pid');
+    }
+    expect(system.output).not.to.contain('│');
+  });
+
+  it('is on a terminal for people, under the name of each daemon', async () => {
+    const { home, remove } = freshHome();
+    const env = { ...databaseVariables((await testServer()).urls), ...anyPorts, TILLBOX_HOME: home };
+    const session = TerminalSession.tillbox(['up', '--ephemeral'], { columns: 160, rows: 60, env });
+    try {
+      await session.shows('tillbox is up', { withinMs: 60_000 });
+      for (const [name, what] of [
+        ['orders', 'ready'],
+        ['payments', 'ready'],
+        ['gateway', 'listening'],
+      ])
+        expect(session.text).to.match(new RegExp(`^${name} +│ \\d\\d:\\d\\d:\\d\\d ${what}`, 'm'));
+      expect(session.text).not.to.contain('{"level"');
+      session.press('ctrl-c');
+      expect(await session.ended).to.deep.equal({ code: 130, restored: true });
+    } finally {
+      await session.close();
+      remove();
+    }
   });
 
   it('says nothing of orders that go well, of refusals that are the client’s, and of rest', async () => {

@@ -61,6 +61,17 @@ describe('deploy', () => {
     }
   });
 
+  it('lets each instance of a service have a name and a port for metrics of its own', () => {
+    for (const service of ['orders', 'payments']) {
+      const unit = files.find(({ name }) => name === `tillbox-${service}@.service`);
+      expect(unit?.text)
+        .to.match(new RegExp(`^Environment=.*TILLBOX_INSTANCE=${service}-%i`, 'm'))
+        .and.match(new RegExp(`^EnvironmentFile=-/etc/tillbox/${service}-%i\\.env$`, 'm'));
+    }
+    const shared = files.find(({ name }) => name === 'tillbox.env.example');
+    expect(shared?.text).to.not.include('METRICS_PORT');
+  });
+
   it('lets only the daemons that need it see the database', () => {
     const gateway = files.find(({ name }) => name === 'tillbox-gateway.service');
     expect(gateway?.text).to.not.include('database.env');

@@ -5,17 +5,17 @@ import { daemonLines } from '../../../src/cli/daemon-lines.ts';
 describe('what up shows of its daemons', () => {
   const line = '{"level":"info","time":"2026-11-25T19:36:54.731Z","service":"orders","msg":"ready"}';
 
-  function shownWith(json: boolean) {
+  function shownWith(toPeople: boolean) {
     const notes: string[] = [];
     const logged: object[] = [];
     const log = (fields: object, msg: string) => void logged.push({ ...fields, msg });
-    const terminal = { json, note: (text: string) => void notes.push(text) };
-    const events = daemonLines(terminal, { warn: log, error: log } as unknown as Logger);
+    const note = (text: string) => void notes.push(text);
+    const events = daemonLines({ toPeople, note }, { warn: log, error: log } as unknown as Logger);
     return { events, notes, logged };
   }
 
   it('is for people under the name of each', () => {
-    const { events, notes } = shownWith(false);
+    const { events, notes } = shownWith(true);
     events.line('orders', line);
     events.line('orders', 'no record');
     events.died('orders', 'SIGKILL');
@@ -26,8 +26,8 @@ describe('what up shows of its daemons', () => {
     ]);
   });
 
-  it('is with --json the lines as they are, and what is none within one', () => {
-    const { events, notes, logged } = shownWith(true);
+  it('is for whatever collects logs the lines as they are, and what is none within one', () => {
+    const { events, notes, logged } = shownWith(false);
     events.line('orders', line);
     events.line('orders', 'no record');
     events.died('orders', 'SIGKILL');
