@@ -1,3 +1,4 @@
+import type { Config } from '../platform/config.ts';
 import type { Argument } from './arguments.ts';
 import type { TillboxCommand } from './command.ts';
 
@@ -35,7 +36,7 @@ const explanation = `\
 The dashboard is a package of its own, @pg-boss/dashboard, which is not installed with tillbox; where it is missing
 the command prints the line that installs it. Where the gateway needs a token (TILLBOX_AUTH_SECRET,
 TILLBOX_AUTH_JWKS_URL) so does the dashboard: the browser asks for a name, which may be any, and a password, which
-is the token of an operator. It only reads, with the auditor's login, which can do nothing else; what waits in the
+is the token of an operator. It must be told of them as the gateway is, else it does not start. It only reads, with the auditor's login, which can do nothing else; what waits in the
 dead letters is dealt with by tillbox dead-letters. Ctrl-C ends it.`;
 
 async function run(options: DashboardOptions, command: TillboxCommand) {
@@ -58,6 +59,7 @@ async function run(options: DashboardOptions, command: TillboxCommand) {
     const detail = 'No system runs here, and no database is named. Start one: tillbox up.';
     throw new CodedError('unavailable', detail);
   }
+  await refuseWayRound(config);
   const log = createLogger('dashboard', config.logLevel);
   const { home, door } = config;
   await withLogins(
@@ -83,6 +85,30 @@ async function run(options: DashboardOptions, command: TillboxCommand) {
       if ((await ended) === 'SIGINT') throw new ExitWith(130);
     },
   );
+}
+
+/**
+ * Refuses to show what the gateway shows to who has a token alone, when it is not known here what tokens are checked
+ * with. @throws CodedError `usage`, or `unavailable` when the gateway does not answer
+ */
+async function refuseWayRound(config: Config): Promise<void> {
+  const { CodedError } = await import('../platform/errors.ts');
+  const { gatewayAccess, runningGateway } = await import('../system/gateway-access.ts');
+  const { asksForTokens } = await import('../system/health.ts');
+  const { door, home, url: named } = config;
+  if (door.secret !== undefined || door.jwks !== undefined) return;
+  const { url } = gatewayAccess(config);
+  const asks = await asksForTokens(url);
+  const settings =
+    'TILLBOX_AUTH_SECRET, or TILLBOX_AUTH_JWKS_URL with TILLBOX_AUTH_ISSUER and TILLBOX_AUTH_AUDIENCE';
+  if (asks === true) {
+    const detail = `The gateway at ${url} asks for tokens, and so must the dashboard. Set what it checks them with: ${settings}.`;
+    throw new CodedError('usage', detail);
+  }
+  if (asks === undefined && (named !== undefined || runningGateway(home) !== undefined)) {
+    const detail = `The gateway at ${url} does not say whether it asks for tokens. Try again in a moment, or set what tokens are checked with: ${settings}.`;
+    throw new CodedError('unavailable', detail);
+  }
 }
 
 function described(url: string, token: boolean): string {

@@ -14,7 +14,7 @@ const measureMsMax = 2_000;
 export interface Gauged {
   name: 'orders' | 'payments';
   database: Database;
-  broker: Pick<Broker, 'jobsIn'>;
+  broker: Pick<Broker, 'jobsIn' | 'connections'>;
   /** The queue it receives from. */
   queue: Queue;
   isReady(): boolean;
@@ -22,7 +22,7 @@ export interface Gauged {
 
 /**
  * Observes, whenever somebody looks, what waits: the outbox and the inbox of a service by one bounded statement on
- * its own schema, the queues and its dead letters by pg-boss's own statistics, and its connections. A place that
+ * its own schema, the queues and its dead letters by pg-boss's own statistics, and its connections to both. A place that
  * cannot be measured is missing, never zero. Answers what ends it.
  */
 export function observeService(meter: Meter, { name, database, broker, queue, isReady }: Gauged): () => void {
@@ -31,7 +31,7 @@ export function observeService(meter: Meter, { name, database, broker, queue, is
   const depth = gauge('tillbox.queue.depth', 'Messages that wait in an outbox or the inbox.');
   const oldest = gauge('tillbox.queue.oldest', 'Age of the oldest message that waits there.', 's');
   const jobs = gauge('tillbox.queue.jobs', 'Jobs of a queue by state, as pg-boss last counted them.');
-  const connections = gauge('tillbox.pool.connections', 'Connections to the own database, by state.');
+  const connections = gauge('tillbox.pool.connections', 'Connections to a database, by state.');
   const waiting = gauge('tillbox.pool.waiting', 'Who waits for a connection.');
 
   const observeStored = async (result: BatchObservableResult) => {
@@ -48,10 +48,11 @@ export function observeService(meter: Meter, { name, database, broker, queue, is
     }
   };
   const observe = async (result: BatchObservableResult) => {
-    const { used, idle, wanted } = database.connections;
-    result.observe(connections, used, { state: 'used' });
-    result.observe(connections, idle, { state: 'idle' });
-    result.observe(waiting, wanted);
+    for (const [to, pool] of Object.entries({ [name]: database.connections, broker: broker.connections })) {
+      result.observe(connections, pool.used, { database: to, state: 'used' });
+      result.observe(connections, pool.idle, { database: to, state: 'idle' });
+      result.observe(waiting, pool.wanted, { database: to });
+    }
     if (!isReady()) return;
     await within(measureMsMax, Promise.allSettled([observeStored(result), observeJobs(result)]));
   };

@@ -70,6 +70,8 @@ export const environmentVariables = {
     'address the metrics listen on; whoever reaches it may read them (default: 127.0.0.1)',
   OTEL_EXPORTER_OTLP_ENDPOINT:
     'an OpenTelemetry collector such as http://127.0.0.1:4318 that metrics and traces are sent to, as JSON; the other OTEL_EXPORTER_OTLP_ variables hold too (default: none)',
+  OTEL_EXPORTER_OTLP_PROTOCOL:
+    'http/json, or http/protobuf for a collector that takes both, as all do that keep to the standard; there is no grpc (default: http/json)',
   OTEL_SDK_DISABLED: 'true: nothing is sent, whatever else is set (default: false)',
   OTEL_SERVICE_NAME:
     'what metrics and traces call a daemon; under tillbox up with -gateway, -orders or -payments behind it (default: tillbox, and that)',
@@ -166,6 +168,13 @@ export function readConfig(environment: Environment): Config {
     Boolean(
       environment[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`] || environment['OTEL_EXPORTER_OTLP_ENDPOINT'],
     );
+  const checkProtocol = (signal: 'METRICS' | 'TRACES', isExported: boolean) => {
+    const general = 'OTEL_EXPORTER_OTLP_PROTOCOL';
+    const protocol = environment[`OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`] || environment[general];
+    if (!isExported || !protocol || ['http/json', 'http/protobuf'].includes(protocol)) return;
+    const how = 'metrics and traces are sent as JSON over HTTP, to port 4318 of most collectors';
+    refuse(general, `must be http/json, not "${protocol}": ${how}`);
+  };
 
   const shared = databaseUrl('DATABASE_URL');
   const level = text('TILLBOX_LOG_LEVEL') ?? 'info';
@@ -210,6 +219,8 @@ export function readConfig(environment: Environment): Config {
     },
     traces: readTracesConfig({ text, refuse }, { collector: hasCollector('TRACES'), disabled }),
   };
+  checkProtocol('METRICS', config.metrics.otlp);
+  checkProtocol('TRACES', config.traces.otlp);
   if (errors.length > 0) {
     const detail = errors.map(({ field, message }) => `${field} ${message}`).join('\n');
     throw new CodedError('usage', detail, { fields: errors });

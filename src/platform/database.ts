@@ -46,6 +46,13 @@ export interface TransactionOptions {
 const attemptsMax = 5;
 const retryMs = 20;
 
+/** Connections of a pool now, and how many callers wait for one. */
+export interface Connections {
+  used: number;
+  idle: number;
+  wanted: number;
+}
+
 /**
  * Connections to one service's database, and the only way to it. Statements are prepared, connections are
  * limited in number, and every wait has a limit.
@@ -173,7 +180,7 @@ export class Database implements Queryable {
   }
 
   /** Its connections now, and how many callers wait for one. */
-  get connections(): { used: number; idle: number; wanted: number } {
+  get connections(): Connections {
     const { totalCount, idleCount, waitingCount } = this.#pool;
     return { used: totalCount - idleCount, idle: idleCount, wanted: waitingCount };
   }

@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { findDashboard } from '../../src/tools/dashboard/dashboard-package.ts';
 import { eventually } from '../support/eventually.ts';
 import { useSystem } from '../support/running-system.ts';
+import { testSecret } from '../support/tokens.ts';
 
 const executable = fileURLToPath(new URL('../../dist/bin/tillbox.js', import.meta.url));
 
@@ -64,5 +67,40 @@ describe('tillbox dashboard', () => {
     child.kill('SIGINT');
     expect(await exited).to.equal(130);
     expect(behind.filter((pid) => readdirSync('/proc').includes(String(pid)))).to.deep.equal([]);
+  });
+}).timeout(60_000);
+
+describe('tillbox dashboard, before a gateway that asks for tokens', () => {
+  const system = useSystem([], { TILLBOX_AUTH_SECRET: testSecret });
+  const folder = mkdtempSync(join(tmpdir(), 'tillbox-dashboard-'));
+  /** What stands for the package. */
+  const env = { NODE_PATH: folder };
+  before(() => {
+    const place = join(folder, '@pg-boss', 'dashboard');
+    mkdirSync(join(place, 'bin'), { recursive: true });
+    writeFileSync(join(place, 'package.json'), '{"name":"@pg-boss/dashboard","version":"1.9.0"}');
+    writeFileSync(join(place, 'bin', 'cli.js'), 'process.exit(1)');
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('does not start without knowing what tokens are checked with', async () => {
+    const { code, stdout, stderr } = await system.run(['dashboard', '--port', '0'], { env });
+    expect([code, stdout]).to.deep.equal([2, '']);
+    expect(stderr)
+      .to.contain('asks for tokens')
+      .and.contain('TILLBOX_AUTH_SECRET')
+      .and.not.contain(testSecret);
+  });
+
+  it('does not start either when that gateway gives no answer', async () => {
+    const away = { ...env, TILLBOX_URL: 'http://127.0.0.1:1' };
+    const { code, stderr } = await system.run(['dashboard', '--port', '0'], { env: away });
+    expect([code, stderr.includes('does not say whether')]).to.deep.equal([7, true]);
+  });
+
+  it('gets as far as the package with what the gateway has', async () => {
+    const told = { ...env, TILLBOX_AUTH_SECRET: testSecret };
+    const { stderr } = await system.run(['dashboard', '--port', '0'], { env: told });
+    expect(stderr).to.contain('dashboard').and.not.contain('asks for tokens');
   });
 }).timeout(60_000);

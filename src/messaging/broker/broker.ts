@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Job, PgBoss } from 'pg-boss';
-import { Database } from '../../platform/database.ts';
+import { type Connections, Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logging.ts';
 import { plansByIndex, withSettings } from '../../platform/postgres-connection.ts';
 import { PreparedClient } from '../../platform/prepared-client.ts';
@@ -9,6 +9,7 @@ import { publishConnectionsMax, workConnectionsMax } from '../connections.ts';
 import { type Queue, queues } from '../messages.ts';
 import { type QueueDepth, queueDepthStatement } from '../queue-depth-store.ts';
 import { brokerConnection, through } from './connection.ts';
+import { poolOf } from './pool.ts';
 import { Supervision } from './supervision.ts';
 
 /** Jobs fetched together, hence at most 2,000 messages handled in one transaction. */
@@ -194,6 +195,13 @@ export class Broker {
   async depthsOf(names: readonly string[], countedMax: number): Promise<QueueDepth[]> {
     const { text } = queueDepthStatement('queues_broker', names, countedMax);
     return (await this.#boss.getDb().executeSql(text)).rows;
+  }
+
+  /** Its connections now, of whatever kind, without the one that listens. */
+  get connections(): Connections {
+    const pools = [poolOf(this.#boss), this.#publishing.connections, this.#supervision.connections];
+    const sum = (count: keyof Connections) => pools.reduce((total, pool) => total + pool[count], 0);
+    return { used: sum('used'), idle: sum('idle'), wanted: sum('wanted') };
   }
 
   /** Lets handlers end, gives up after five seconds. May be called twice, or before start. */

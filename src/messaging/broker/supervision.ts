@@ -1,10 +1,12 @@
 import { PgBoss } from 'pg-boss';
+import type { Connections } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logging.ts';
 import { PassLoop } from '../../platform/pass-loop.ts';
 import { superviseConnectionsMax } from '../connections.ts';
 import { type Queue, queues } from '../messages.ts';
 import { isLeasedStatement } from '../queue-depth-store.ts';
 import { brokerConnection } from './connection.ts';
+import { poolOf } from './pool.ts';
 
 /** How often a receiver looks for expired leases in its queue: its instances together, more often. */
 const superviseMs = 5_000;
@@ -94,6 +96,11 @@ export class Supervision {
   async #isLeased(queue: Queue): Promise<boolean> {
     const { rows } = await this.#boss.getDb().executeSql(isLeasedStatement(queue));
     return rows[0]?.leased === true;
+  }
+
+  /** Its connections now. */
+  get connections(): Connections {
+    return poolOf(this.#boss);
   }
 
   async stop(options: { timeout: number }): Promise<void> {

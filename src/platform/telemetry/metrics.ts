@@ -1,5 +1,9 @@
 import type { Meter } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
+import type { FastifyInstance } from 'fastify';
+import { isLoopback } from '../door-config.ts';
+import { CodedError } from '../errors.ts';
+import { hostCheck } from '../hosts.ts';
 import { createHttpServer, listen } from '../http-server.ts';
 import type { Logger } from '../logging.ts';
 import { observeProcess } from './process-metrics.ts';
@@ -55,12 +59,25 @@ async function prometheusEndpoint(host: string, port: number, log: Logger) {
     withResourceConstantLabels: /^service\.(name|instance\.id)$/,
   });
   const app = createHttpServer({ log, bodies: 'json' });
+  // Whoever may reach another address may read, by whatever name.
+  if (isLoopback(host)) refuseOtherHosts(app);
   app.get('/metrics', (request, reply) => {
     reply.hijack();
     reader.getMetricsRequestHandler(request.raw, reply.raw);
   });
   const url = await listen(app, host, port);
   return { reader, url: `${url}/metrics`, close: () => app.close() };
+}
+
+/** Keeps a page of another host from reading what is this machine's, by a name that leads here (DNS rebinding). */
+function refuseOtherHosts(app: FastifyInstance): void {
+  const isOurs = hostCheck([]);
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (isOurs(request.headers.host)) return done();
+    done(
+      new CodedError('misdirected', 'Metrics of this machine are asked for by its address, or as localhost.'),
+    );
+  });
 }
 
 async function collectorReader(exportMs: number) {

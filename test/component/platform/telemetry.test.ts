@@ -8,6 +8,7 @@ import { readConfig } from '../../../src/platform/config.ts';
 import { openTelemetry, type Telemetry } from '../../../src/platform/telemetry/telemetry.ts';
 import { useDatabases } from '../../support/databases.ts';
 import { eventually } from '../../support/eventually.ts';
+import { sendRequest } from '../../support/raw-request.ts';
 import { refusal } from '../../support/refusal.ts';
 import { scrape } from '../../support/scrape.ts';
 import { silentLog } from '../../support/test-server.ts';
@@ -52,6 +53,16 @@ describe('platform: telemetry', () => {
   });
 
   const metricsOf = (service: 'orders' | 'payments') => scrape(telemetry[service].url as string);
+
+  it('tells a page of another host nothing, whatever name of it leads here', async () => {
+    const { port } = new URL(telemetry.orders.url as string);
+    const statusFor = async (host: string) =>
+      (await sendRequest(`http://127.0.0.1:${port}`, { method: 'GET', path: '/metrics', headers: [], host }))
+        .status;
+    expect(await statusFor(`evil.example:${port}`)).to.equal(421);
+    for (const host of [`127.0.0.1:${port}`, `localhost:${port}`])
+      expect(await statusFor(host)).to.equal(200);
+  });
 
   it('shows an order on its way through all six steps, and what it came to', async () => {
     const response = await fetch(`${ordersUrl}/orders`, {
@@ -101,8 +112,10 @@ describe('platform: telemetry', () => {
     expect(
       orders.of('tillbox_queue_jobs', { queue: 'payment-results-dead-letters', state: 'ready' }),
     ).to.equal(0);
-    expect(orders.of('tillbox_pool_connections', { state: 'idle' })).to.be.at.least(1);
-    expect(orders.of('tillbox_pool_waiting')).to.equal(0);
+    for (const database of ['orders', 'broker']) {
+      expect(orders.of('tillbox_pool_connections', { database }), database).to.be.at.least(1);
+      expect(orders.of('tillbox_pool_waiting', { database })).to.equal(0);
+    }
     expect(orders.of('tillbox_ready')).to.equal(1);
     expect(orders.of('nodejs_eventloop_delay_p99')).to.be.above(0);
     expect(orders.of('process_memory_usage')).to.be.above(1_000_000);

@@ -17,7 +17,7 @@ describe('messaging: gauges', () => {
     return observeService(metered.meter, {
       name: 'orders',
       database: { connections, query } as unknown as Database,
-      broker: { jobsIn: async () => ({ ready: 4 }) },
+      broker: { jobsIn: async () => ({ ready: 4 }), connections: { used: 1, idle: 2, wanted: 0 } },
       queue: 'payment-results',
       isReady: () => true,
       ...others,
@@ -33,8 +33,13 @@ describe('messaging: gauges', () => {
       'payment-results ready': 4,
       'payment-results-dead-letters ready': 4,
     });
-    expect(await metered.read('tillbox.pool.connections')).to.deep.equal({ used: 3, idle: 1 });
-    expect(await metered.read('tillbox.pool.waiting')).to.deep.equal({ '': 2 });
+    expect(await metered.read('tillbox.pool.connections')).to.deep.equal({
+      'orders used': 3,
+      'orders idle': 1,
+      'broker used': 1,
+      'broker idle': 2,
+    });
+    expect(await metered.read('tillbox.pool.waiting')).to.deep.equal({ orders: 2, broker: 0 });
   });
 
   it('leave out what a database that is away cannot tell, and show the rest', async () => {

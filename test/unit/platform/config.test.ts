@@ -150,6 +150,21 @@ describe('configuration', () => {
     for (const name of Object.keys(wrong)) expect(message).to.contain(name);
   });
 
+  it('refuses to send to a collector by a protocol that it does not speak', async () => {
+    const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4317' };
+    for (const wrong of [
+      { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+      { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'grpc' },
+      { OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json', OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: 'grpc' },
+    ]) {
+      const { message } = await refusal('usage', () => readConfig({ ...collector, ...wrong }));
+      expect(message).to.contain('OTEL_EXPORTER_OTLP_PROTOCOL').and.contain('4318');
+    }
+    readConfig({ ...collector, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' });
+    readConfig({ ...collector, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_SDK_DISABLED: 'true' });
+    readConfig({ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' });
+  });
+
   it('lets services listen elsewhere and the gateway find them there', () => {
     const config = readConfig({ ORDERS_PORT: '0', PAYMENTS_PORT: '9', ORDERS_URL: 'http://a:1/, https://b' });
     expect(config.ordersPort).to.equal(0);

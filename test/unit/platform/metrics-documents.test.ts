@@ -57,7 +57,10 @@ describe('the dashboard and the alert rules', () => {
         connections: { used: 1, idle: 1, wanted: 0 },
         query: async () => [place],
       } as unknown as Database,
-      broker: { jobsIn: async () => ({ ready: 0, deferred: 0, active: 0, failed: 0 }) },
+      broker: {
+        jobsIn: async () => ({ ready: 0, deferred: 0, active: 0, failed: 0 }),
+        connections: { used: 0, idle: 1, wanted: 0 },
+      },
       queue: 'payment-results',
       isReady: () => true,
     });
