@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { type Database, repeatSafely } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
+import type { Principal } from '../platform/identity/principal.ts';
 import { accountNotFound } from '../platform/identity/refusals.ts';
 import { findAccounts, insertAccount, type StoredAccount } from './account-store.ts';
 
@@ -32,6 +34,15 @@ export async function createAccount(
     }
     throw accountExists(userId);
   });
+}
+
+/**
+ * What an idempotency key of an account is stored as. Those of operators are one space, because one of them may create
+ * accounts for many users; a user's are that user's own, or anybody could use up a key that another will send.
+ */
+export function accountKey({ scope, subject }: Principal, key: string | undefined): string | undefined {
+  if (key === undefined || scope === 'operator') return key;
+  return `user:${createHash('sha256').update(`${subject}\n${key}`).digest('base64url')}`;
 }
 
 /** The account of a user. Throws `account-not-found`. */

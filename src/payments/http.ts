@@ -7,7 +7,7 @@ import { amountRule, balanceMax, formatAmount, parseAmount } from '../platform/m
 import { cursorRefused, cutPage, keyInCursor, pageSizeDefault } from '../platform/paging.ts';
 import { viewAccount, viewEntry } from './account.ts';
 import { listEntries } from './account-store.ts';
-import { createAccount, findAccount } from './accounts.ts';
+import { accountKey, createAccount, findAccount } from './accounts.ts';
 import {
   accountIdSchema,
   accountSchema,
@@ -39,7 +39,8 @@ export function addPaymentRoutes(
     { schema: { ...createAccountSchema, response: { 201: accountSchema } } },
     async ({ body, headers, principal }, reply) => {
       if (!mayActFor(principal, body.user_id)) throw anothersAccount();
-      const { createdAt, replayed } = await createAccount(database, body.user_id, headers['idempotency-key']);
+      const key = accountKey(principal, headers['idempotency-key']);
+      const { createdAt, replayed } = await createAccount(database, body.user_id, key);
       reply.code(201).header('location', `/accounts/${body.user_id}`);
       if (replayed) reply.header('idempotent-replayed', 'true');
       return viewAccount(body.user_id, 0n, createdAt);

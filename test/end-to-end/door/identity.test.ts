@@ -186,6 +186,17 @@ describe('identity', () => {
     expect((await system.get('/accounts/alice%2F..%2Fbob', headers)).status).to.be.oneOf([400, 404]);
   });
 
+  it('lets nobody use up the key that another will create their account with', async () => {
+    const create = async (user: string) => {
+      const headers = { ...bearer(await tokenOf(user)), 'idempotency-key': 'my-first-account' };
+      const { status, headers: answered } = await system.post('/accounts', { user_id: user }, headers);
+      return [user, status, answered.get('idempotent-replayed')];
+    };
+    expect(await create('mallory')).to.deep.equal(['mallory', 201, null]);
+    expect(await create('trudy')).to.deep.equal(['trudy', 201, null]);
+    expect(await create('trudy')).to.deep.equal(['trudy', 201, 'true']);
+  });
+
   const now = Math.floor(Date.now() / 1_000);
   const forgeries: Record<string, () => string | Promise<string>> = {
     'is signed with another secret': () =>
