@@ -11,11 +11,8 @@ describe('metrics of a running system', function () {
 
   /** The endpoints by the names of their daemons, as the log tells them. */
   function endpoints(): Record<string, string> {
-    const records = system.output
-      .split('\n')
-      .filter((line) => line.includes('"metrics listening"'))
-      .map((line): { instance: string; url: string } => JSON.parse(line));
-    return Object.fromEntries(records.map(({ instance, url }) => [instance, url]));
+    const found = system.log.filter(({ msg }) => msg === 'metrics listening');
+    return Object.fromEntries(found.map(({ instance, url }) => [instance, url]));
   }
 
   it('are at a port of its own for each daemon, under its name, on this machine alone', async () => {

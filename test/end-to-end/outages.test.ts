@@ -283,7 +283,9 @@ describe('a daemon', () => {
       await eventually(() => expect(() => process.kill(pid, 0)).to.throw('ESRCH'), { withinMs: stopMsMax });
       expect(performance.now() - told).to.be.lessThan(stopMsMax);
       await clients;
-      await eventually(() => expect(system.output).to.match(new RegExp(`${daemon} .*exit code 0`)));
+      const died = () =>
+        system.log.filter(({ msg, how }) => /^daemon died/.test(String(msg)) && how === 'exit code 0');
+      await eventually(() => expect(died().map((record) => record['daemon'])).to.include(daemon));
 
       const ids = new Set<string>();
       await eventually(

@@ -95,6 +95,12 @@ export class RunningSystem {
     });
   }
 
+  /** The records of its log so far, of the supervisor and of all daemons. */
+  get log(): Record<string, unknown>[] {
+    const lines = this.output.split('\n').slice(0, -1);
+    return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  }
+
   /** What runs now, as the supervisor wrote it down. */
   get runtime(): Runtime {
     return JSON.parse(readFileSync(join(this.home, 'runtime.json'), 'utf8'));
