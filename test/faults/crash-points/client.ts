@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { credentialHeader } from '../../../src/platform/identity/gateway-credential.ts';
+import { testSecret } from '../../support/tokens.ts';
 
 /** How long a client goes on repeating one request: longer than a daemon is away in the worst case. */
 const patienceMs = 40_000;
@@ -29,13 +31,14 @@ export async function writeUntilAnswered(url: string, body: object, key: string)
   }
 }
 
-/** Sends a write once. Undefined when there was no answer: it may have happened. */
+/** Sends a write once, as the gateway would. Undefined when there was no answer: it may have happened. */
 export async function writeOnce(url: string, body: object, key?: string): Promise<Answer | undefined> {
   try {
     const answer = await fetch(url, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
+        [credentialHeader]: testSecret,
         ...(key === undefined ? {} : { 'idempotency-key': key }),
       },
       body: JSON.stringify(body),

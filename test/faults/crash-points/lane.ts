@@ -1,11 +1,11 @@
-import { randomInt } from 'node:crypto';
 import pg from 'pg';
+import { freePort } from '../../../src/platform/free-port.ts';
 import type { EphemeralDatabases } from '../../../src/system/ephemeral-databases.ts';
 import type { DatabaseUrls } from '../../../src/system/migrate.ts';
-import { reservePort } from '../../../src/system/ports.ts';
 import { databaseVariables } from '../../support/database-variables.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createTestDatabases } from '../../support/test-server.ts';
+import { testSecret } from '../../support/tokens.ts';
 import { writeUntilAnswered } from './client.ts';
 import { CrashingDaemon } from './crashing-daemon.ts';
 import { type Asked, type Base, beClient, placeAbandonedJob, placeWork } from './scenario.ts';
@@ -14,20 +14,6 @@ import { judge } from './verdict.ts';
 
 /** Longer than any boundary takes to be reached: a start, and what is done every five seconds. */
 const reachedMsMax = 30_000;
-
-/** Ports below those that the system hands out to connections: nobody takes one while its daemon is dead. */
-const portsKept = { from: 20_000, to: 32_000 };
-
-async function portToKeep(): Promise<number> {
-  for (let attempt = 1; ; attempt += 1) {
-    const port = randomInt(portsKept.from, portsKept.to);
-    try {
-      return await reservePort('127.0.0.1', port, 'port');
-    } catch (error) {
-      if (attempt === 20) throw error;
-    }
-  }
-}
 
 /** Runs SQL as administrator; `bigint` arrives as text. */
 export type Sql = <Row extends object = Record<string, unknown>>(
@@ -65,8 +51,8 @@ export class Lane {
   /** @param environment of the daemons, without databases and ports */
   static async create(environment: NodeJS.ProcessEnv): Promise<Lane> {
     const databases = await createTestDatabases();
-    const full = { ...environment, ...databaseVariables(databases.urls) };
-    const daemon = async (service: Service) => new CrashingDaemon(service, await portToKeep(), full);
+    const full = { ...environment, ...databaseVariables(databases.urls), TILLBOX_GATEWAY_SECRET: testSecret };
+    const daemon = async (service: Service) => new CrashingDaemon(service, await freePort('127.0.0.1'), full);
     return new Lane(databases, { orders: await daemon('orders'), payments: await daemon('payments') });
   }
 
