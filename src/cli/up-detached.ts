@@ -36,7 +36,10 @@ export async function upDetached(
 /** Resolves when the child says it is ready; throws what it failed with. */
 function untilReady(args: string[], logPath: string): Promise<void> {
   const log = openLog(logPath);
+  // It asks no gateway for anything, and lives for long.
+  const { TILLBOX_TOKEN: _token, ...environment } = process.env;
   const child = spawn(process.execPath, [...process.execArgv, executablePath(), ...args], {
+    env: environment,
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
   });

@@ -38,7 +38,8 @@ export function guardEntrance(app: FastifyInstance, parts: EntranceParts): void 
     reply.header('x-content-type-options', 'nosniff');
     if (secure) reply.header('strict-transport-security', strictTransport);
     try {
-      if (healthPaths.has(raw.url ?? '')) {
+      const path = pathOf(raw.url ?? '');
+      if (healthPaths.has(path)) {
         request.visit = health;
         return done();
       }
@@ -47,7 +48,7 @@ export function guardEntrance(app: FastifyInstance, parts: EntranceParts): void 
       if (preflight !== undefined) return void reply.code(204).headers(preflight).send();
       const readable = crossOrigin.headersFor(raw.headers.origin);
       if (readable !== undefined) reply.headers(readable);
-      const visit = door.admit(raw, performance.now(), { tokenNeeded: !publicPaths.has(raw.url ?? '') });
+      const visit = door.admit(raw, performance.now(), { tokenNeeded: !publicPaths.has(path) });
       if (!(visit instanceof Promise)) {
         letIn(request, reply, visit, parts);
         return done();
@@ -57,6 +58,11 @@ export function guardEntrance(app: FastifyInstance, parts: EntranceParts): void 
       done(error as Error);
     }
   });
+}
+
+function pathOf(target: string): string {
+  const end = target.indexOf('?');
+  return end === -1 ? target : target.slice(0, end);
 }
 
 function letIn(

@@ -9,6 +9,8 @@ const readyMsMax = 2_000;
 const awayMs = 1_000;
 /** For requests that are answered at once. */
 const connectionsMax = 128;
+/** For questions about itself: apart, so that they wait for no request. */
+const askingConnectionsMax = 2;
 /** For those that wait for an order to become final; each holds a connection for as long as it waits. */
 export const waitingConnectionsMax = 1_000;
 
@@ -51,6 +53,7 @@ export class Instance {
   readonly #pool: Dispatcher;
   /** Apart, so that those who wait never keep the others from a connection. */
   readonly #waitingPool: Dispatcher;
+  readonly #askingPool: Dispatcher;
   /** Requests on their way, without those that wait for an order. */
   pending = 0;
   #awayUntil = 0;
@@ -60,6 +63,7 @@ export class Instance {
     this.url = url;
     this.#pool = openPool(url, connectionsMax);
     this.#waitingPool = openPool(url, waitingConnectionsMax);
+    this.#askingPool = openPool(url, askingConnectionsMax);
   }
 
   get isAway(): boolean {
@@ -133,7 +137,12 @@ export class Instance {
       late.addEventListener('abort', () => resolve(undefined), { once: true });
     });
     const asked = async () => {
-      const { statusCode, body } = await this.#pool.request({ method: 'GET', path, headers, signal: late });
+      const { statusCode, body } = await this.#askingPool.request({
+        method: 'GET',
+        path,
+        headers,
+        signal: late,
+      });
       return { statusCode, answer: await body.json() };
     };
     return Promise.race([asked().catch(() => undefined), tooLate]);
@@ -141,7 +150,8 @@ export class Instance {
 
   async close(): Promise<void> {
     clearTimeout(this.#returning);
-    await Promise.all([this.#pool.destroy(), this.#waitingPool.destroy()]);
+    const pools = [this.#pool, this.#waitingPool, this.#askingPool];
+    await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
   async #says(path: '/livez' | '/readyz', msMax: number): Promise<boolean> {

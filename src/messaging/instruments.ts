@@ -95,6 +95,8 @@ export class MeteredInstruments implements Instruments {
     const queue: Queue = service === 'orders' ? 'payment-results' : 'payment-requests';
     this.#duplicates.add(0, { queue });
     for (const reason of deadLetterReasons) this.#deadLetters.add(0, { queue, reason });
+    const loop = service === 'orders' ? 'sweep' : 'process-requests';
+    for (const what of ['outbox-relay', loop, queue]) this.#retries.add(0, { what });
     if (service === 'payments') return;
     this.#accepted.add(0);
     this.#swept.add(0);

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { CodedError } from './errors.ts';
 import { parseJsonBody } from './http-json.ts';
+import { limitPipelining } from './http-pipelining.ts';
 import {
   bodyBytesMax,
   partBytesMax,
@@ -20,6 +22,11 @@ const requestMsMax = 10_000;
 const headersMsMax = 5_000;
 /** How often those that take longer are looked for. */
 const lateCheckMs = 1_000;
+/**
+ * A connection on which nothing moves for so long is closed, also when it is the client that does not read. Longer than a
+ * client may ask to wait; an event stream shows life more often.
+ */
+const stillMsMax = 90_000;
 /** Connections the system holds until they are taken; beyond it a client tries again after a second. */
 const backlog = 4_096;
 /** How often connections that became idle are looked for while closing. */
@@ -43,15 +50,10 @@ export function createHttpServer(options: {
   bodies: 'json' | 'bytes';
   tls?: TlsFiles | undefined;
 }): FastifyInstance {
-  const timeouts = { headersTimeout: headersMsMax, connectionsCheckingInterval: lateCheckMs };
   const app = fastify({
-    ...(options.tls === undefined
-      ? { http: timeouts }
-      : { https: { ...timeouts, ...options.tls, handshakeTimeout: headersMsMax } }),
+    serverFactory: (listener) => createServerFor(listener, options.tls),
     logger: false,
     bodyLimit: bodyBytesMax,
-    requestTimeout: requestMsMax,
-    keepAliveTimeout: 65_000,
     forceCloseConnections: 'idle',
     genReqId: (request) => requestIdIn(request.headers['x-request-id']) ?? randomUUID(),
     routerOptions: { maxParamLength: partBytesMax, ignoreTrailingSlash: false },
@@ -83,6 +85,25 @@ export function createHttpServer(options: {
   closeConnectionsAtTheEnd(app);
   app.get('/livez', () => ({ alive: true }));
   return app;
+}
+
+function createServerFor(listener: RequestListener, tls: TlsFiles | undefined): Server {
+  const limits = {
+    headersTimeout: headersMsMax,
+    requestTimeout: requestMsMax,
+    connectionsCheckingInterval: lateCheckMs,
+    keepAliveTimeout: 65_000,
+  };
+  const { IncomingMessage, counted } = limitPipelining();
+  const server =
+    tls === undefined
+      ? createServer({ ...limits, IncomingMessage }, counted(listener))
+      : createTlsServer(
+          { ...limits, ...tls, IncomingMessage, handshakeTimeout: headersMsMax },
+          counted(listener),
+        );
+  server.setTimeout(stillMsMax);
+  return server;
 }
 
 /** Begins to listen; answers the URL. Throws `conflict` when the port is taken. */

@@ -144,7 +144,11 @@ export class Fleet {
   ): SupervisedProcess {
     const { config, environment, events } = this.#settings;
     const serviceName = environment['OTEL_SERVICE_NAME'];
-    const otelNames = Object.keys(environment).filter((key) => key.startsWith('OTEL_'));
+    // How a collector is reached, with what may be secret, is nobody's business where nothing is sent to one.
+    const exports = config.metrics.otlp || config.traces.otlp;
+    const otelNames = Object.keys(environment).filter(
+      (key) => key.startsWith('OTEL_') && (exports || !key.startsWith('OTEL_EXPORTER_OTLP_')),
+    );
     const inherited = [...inheritedNames, ...otelNames, ...names].flatMap((key) =>
       environment[key] ? [[key, environment[key]]] : [],
     );

@@ -4,7 +4,7 @@ import { trustOnly } from '../../system/pinned-certificate.ts';
 import { failureOf, outcomeOfAnswer, parsed, type TryOutcome } from '../gateway/gateway-request.ts';
 
 /** Connections that many requests share, one behind the other on each: with more, the gateway works for nothing. */
-const sharedConnections = 8;
+const sharedConnections = 16;
 /** Longest wait for an answer, beyond what it was asked to wait. The gateway gives up after 3 s. */
 const answerMsMax = 10_000;
 const answerBytesMax = 1024 * 1024;

@@ -83,6 +83,14 @@ describe('a gateway under attack', () => {
     expect(memoryOfGateway()).to.be.lessThan(memoryBytesMax);
   }).timeout(40_000);
 
+  it('is healthy, and bounded, with thousands of requests in one piece on each of many connections', async () => {
+    const { pid } = system.runtime.gateway;
+    await occupyGateway(200, 'GET /x HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2_000));
+    await expectHealthy(10);
+    expect(memoryOfGateway()).to.be.lessThan(memoryBytesMax);
+    expect(system.runtime.gateway.pid).to.equal(pid);
+  }).timeout(40_000);
+
   it('does not wait for ever for who is slow', async () => {
     const answer = await sendBytes(system.url, 'GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ');
     expect(answer.status).to.equal(408);

@@ -4,12 +4,15 @@ import { expect } from 'chai';
 import { useSystem } from '../../support/running-system.ts';
 import { testSecret } from '../../support/tokens.ts';
 
+const collectorKey = 'dddddddddddddddddddd';
 const token = 'aaaaaaaaaaaaaaaaaaaa.bbbbbbbbbbbbbbbbbbbb.cccccccccccccccccccc';
 
 describe('secrets', () => {
   const environment = {
     TILLBOX_AUTH_SECRET: testSecret,
     TILLBOX_TOKEN: token,
+    // Of a collector to which nothing is sent.
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=${collectorKey}`,
     TILLBOX_LOG_LEVEL: 'trace',
   };
   // The server's processes are looked at too.
@@ -60,6 +63,7 @@ describe('secrets', () => {
     return {
       'the auth secret': testSecret,
       'the token': token,
+      'the key of the collector': collectorKey,
       'the gateway credential': gateway['TILLBOX_GATEWAY_SECRET'] as string,
       "the administrator's password": new URL(system.runtime.databases.orders).password,
       "the local operator's token": readFileSync(join(system.home, 'token'), 'utf8').trim(),
