@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { answerMsMax, Upstreams } from '../../../src/gateway/upstreams.ts';
+import { eventually } from '../../support/eventually.ts';
 import { refusal } from '../../support/refusal.ts';
 
 describe('the instances of a service', () => {
@@ -75,5 +76,19 @@ describe('the instances of a service', () => {
     await startInstances([refusing]);
     const { message } = await refusal('unavailable', async () => post());
     expect(message).to.contain('does not know this gateway').and.contain('TILLBOX_GATEWAY_SECRET');
+  });
+
+  it('says how it is at once, while more requests wait than it has connections', async () => {
+    const asked = await startInstances([
+      (request, response) => {
+        if (request.method === 'GET') response.end('{"ready":true}');
+      },
+    ]);
+    const waiting = Array.from({ length: 200 }, () => post()?.catch(() => {}));
+    await eventually(() => expect(asked()).to.equal(128));
+    const [answer] = (await upstreams?.askAll('/readyz')) ?? [];
+    expect(answer).to.deep.include({ statusCode: 200, answer: { ready: true } });
+    await upstreams?.close();
+    await Promise.all(waiting);
   });
 });
