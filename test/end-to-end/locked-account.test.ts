@@ -28,7 +28,8 @@ describe('faults: a lock on one account', () => {
   };
 
   it('holds back the orders of that account, not those of the others nor their top-ups', async function () {
-    this.timeout(90_000);
+    // Half a minute of computing; on a slow machine, with other tests beside it, three times that.
+    this.timeout(240_000);
     for (const userId of ['held', 'free']) {
       await post('/accounts', { user_id: userId });
       await post(`/accounts/${userId}/topups`, { amount: '1000.00' });
