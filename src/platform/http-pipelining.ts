@@ -1,4 +1,4 @@
-import { IncomingMessage, type RequestListener } from 'node:http';
+import { IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** Requests that a client may send before it has the answer to the first: as many as a batch of the command line does. */
@@ -22,31 +22,39 @@ export interface PipeliningLimit {
  * a request too many says that it does, and because nobody here speaks another one the connection is closed.
  */
 export function limitPipelining({ each = unansweredMax, inTurn = readInTurnMax } = {}): PipeliningLimit {
-  const unanswered = new WeakMap<Socket, number>();
   let readInTurn = 0;
-  const of = (socket: Socket) => unanswered.get(socket) ?? 0;
-  const mayHaveOneMore = (socket: Socket) => of(socket) === 0 || (of(socket) < each && readInTurn < inTurn);
+  const endTurn = () => {
+    readInTurn = 0;
+  };
+  const mayHaveOneMore = ({ [unanswered]: count = 0 }: CountedSocket) =>
+    count === 0 || (count < each && readInTurn < inTurn);
 
-  class CountedMessage extends IncomingMessage {
-    constructor(socket: Socket) {
-      super(socket);
-      if (mayHaveOneMore(socket)) return;
-      Object.defineProperty(this, 'upgrade', { get: () => true, set: () => {} });
+  // Every request passes here: a plain function, and a message of Node's own class, cost next to nothing.
+  function CountedMessage(socket: Socket): IncomingMessage {
+    const message = new IncomingMessage(socket);
+    if (!mayHaveOneMore(socket)) {
+      Object.defineProperty(message, 'upgrade', { get: () => true, set: () => {} });
     }
+    return message;
   }
 
   const counted = (listener: RequestListener): RequestListener => {
-    const endTurn = () => {
-      readInTurn = 0;
-    };
     return (request, response) => {
-      const { socket } = request;
       if (readInTurn === 0) setImmediate(endTurn);
       readInTurn += 1;
-      unanswered.set(socket, of(socket) + 1);
-      response.once('close', () => unanswered.set(socket, of(socket) - 1));
+      const socket: CountedSocket = request.socket;
+      socket[unanswered] = (socket[unanswered] ?? 0) + 1;
+      response.once('close', countAnswered);
       listener(request, response);
     };
   };
-  return { IncomingMessage: CountedMessage, counted };
+  return { IncomingMessage: CountedMessage as unknown as typeof IncomingMessage, counted };
+}
+
+const unanswered = Symbol('unanswered');
+type CountedSocket = Socket & { [unanswered]?: number };
+
+function countAnswered(this: ServerResponse): void {
+  const socket: CountedSocket = this.req.socket;
+  socket[unanswered] = (socket[unanswered] ?? 1) - 1;
 }

@@ -237,7 +237,7 @@ describe('identity', () => {
     const user = await system.get('/readyz', bearer(await tokenOf('alice')));
     expect(user.body).to.deep.equal({ ready: true, service: 'gateway' });
     expect((await system.get('/readyz', await operator())).body).to.include.keys('pid', 'orders', 'payments');
-    for (const path of ['/docs', '/docs?from=mail', '/?from=mail', '/livez?probe=1'])
+    for (const path of ['/docs', '/docs?from=mail', '/openapi.json?v=1', '/livez?probe=1'])
       expect((await fetch(`${system.url}${path}`)).status, path).to.equal(200);
   }).timeout(10_000);
 
