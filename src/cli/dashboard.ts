@@ -35,9 +35,10 @@ export function addDashboard(program: TillboxCommand): void {
 const explanation = `\
 The dashboard is a package of its own, @pg-boss/dashboard, which is not installed with tillbox; where it is missing
 the command prints the line that installs it. Where the gateway needs a token (TILLBOX_AUTH_SECRET,
-TILLBOX_AUTH_JWKS_URL) so does the dashboard: the browser asks for a name, which may be any, and a password, which
-is the token of an operator. It must be told of them as the gateway is, else it does not start. It only reads, with the auditor's login, which can do nothing else; what waits in the
-dead letters is dealt with by tillbox dead-letters. Ctrl-C ends it.`;
+TILLBOX_AUTH_JWKS_URL) so does the dashboard, which must be told of them as the gateway is, else it does not start: the
+browser asks for a name, which may be any, and a password, which is the token of an operator. It only reads, with the
+auditor's login, which can do nothing else; what waits in the dead letters is dealt with by tillbox dead-letters.
+Ctrl-C ends it.`;
 
 async function run(options: DashboardOptions, command: TillboxCommand) {
   const { readConfig } = await import('../platform/config.ts');

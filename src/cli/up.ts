@@ -7,7 +7,8 @@ interface UpOptions {
 }
 
 const explanation = `\
-The log of all daemons goes to standard error, for people; with --json as the JSON lines they write.`;
+The log of all daemons goes to standard error: for people at a terminal, else, and with --json, as the JSON lines they
+write.`;
 
 /** `tillbox up`: the whole system on this machine. */
 export function addUp(program: TillboxCommand): void {

@@ -13,7 +13,7 @@ interface PortRange {
   last: number;
 }
 
-/** How often this process has asked. */
+/** How many ports this process has tried. */
 let asked = 0;
 
 /**
@@ -22,8 +22,9 @@ let asked = 0;
  */
 export async function freePort(host: string): Promise<number> {
   const candidates = portsToTry(process.pid, outgoingPorts());
-  for (const port of [...candidates.slice(asked), ...candidates]) {
-    asked = (asked + 1) % candidates.length;
+  for (let tried = 0; tried < candidates.length; tried += 1) {
+    const port = candidates[asked % candidates.length] as number;
+    asked += 1;
     if (await canListen(host, port)) return port;
   }
   return listenForMoment(host, 0);

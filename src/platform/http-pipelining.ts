@@ -1,10 +1,14 @@
 import { IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Requests that a client may send before it has the answer to the first: as many as a batch of the command line does. */
+/** Requests that a client may send before it has the answer to the first. */
 export const unansweredMax = 64;
 /** When so many have come in one turn of the event loop, a connection may have one: more would be a second's work. */
 export const readInTurnMax = 4_096;
+
+/** Of a connection, the requests that are not answered yet. */
+const unanswered = Symbol('unanswered');
+type CountedSocket = Socket & { [unanswered]?: number };
 
 /** What a server takes to limit the requests that it reads before it answers. */
 export interface PipeliningLimit {
@@ -38,8 +42,9 @@ export function limitPipelining({ each = unansweredMax, inTurn = readInTurnMax }
     return message;
   }
 
-  const counted = (listener: RequestListener): RequestListener => {
-    return (request, response) => {
+  const counted =
+    (listener: RequestListener): RequestListener =>
+    (request, response) => {
       if (readInTurn === 0) setImmediate(endTurn);
       readInTurn += 1;
       const socket: CountedSocket = request.socket;
@@ -47,12 +52,8 @@ export function limitPipelining({ each = unansweredMax, inTurn = readInTurnMax }
       response.once('close', countAnswered);
       listener(request, response);
     };
-  };
   return { IncomingMessage: CountedMessage as unknown as typeof IncomingMessage, counted };
 }
-
-const unanswered = Symbol('unanswered');
-type CountedSocket = Socket & { [unanswered]?: number };
 
 function countAnswered(this: ServerResponse): void {
   const socket: CountedSocket = this.req.socket;

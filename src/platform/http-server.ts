@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { CodedError } from './errors.ts';
+import { waitSecondsMax } from './http-headers.ts';
 import { parseJsonBody } from './http-json.ts';
 import { limitPipelining } from './http-pipelining.ts';
 import {
@@ -26,7 +27,7 @@ const lateCheckMs = 1_000;
  * A connection on which nothing moves for so long is closed, also when it is the client that does not read. Longer than a
  * client may ask to wait; an event stream shows life more often.
  */
-const stillMsMax = 90_000;
+const stillMsMax = (waitSecondsMax + 30) * 1_000;
 /** Connections the system holds until they are taken; beyond it a client tries again after a second. */
 const backlog = 4_096;
 /** How often connections that became idle are looked for while closing. */

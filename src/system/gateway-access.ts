@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import type { Config } from '../platform/config.ts';
+import { readIfThere } from '../platform/files.ts';
 import { hostInUrl } from '../platform/hosts.ts';
 import { localToken } from './local-identity.ts';
 import { readRuntime } from './runtime-file.ts';
@@ -38,12 +38,4 @@ export function runningGateway(home: string): GatewayAccess | undefined {
   const { url, certificate } = readRuntime(home)?.gateway ?? {};
   if (url === undefined || !/^https?:\/\/./.test(url) || !URL.canParse(url)) return undefined;
   return { url: url.replace(/\/+$/, ''), certificate: certificate && readIfThere(certificate) };
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

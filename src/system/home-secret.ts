@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readIfThere } from '../platform/files.ts';
 import { secretBytesMin } from '../platform/identity/token-sources.ts';
 import { makeHome } from './home.ts';
 
@@ -12,12 +13,8 @@ type SecretName = 'auth-secret' | 'gateway-secret';
 
 /** A secret of a home; undefined when there is none. */
 export function homeSecret(home: string, name: SecretName): string | undefined {
-  try {
-    const secret = readFileSync(join(home, name), 'utf8').trim();
-    return Buffer.byteLength(secret) < secretBytesMin ? undefined : secret;
-  } catch {
-    return undefined;
-  }
+  const secret = readIfThere(join(home, name))?.trim() ?? '';
+  return Buffer.byteLength(secret) < secretBytesMin ? undefined : secret;
 }
 
 /** The same, made unless it is there. Several may make it at once: the first one's counts for all. */

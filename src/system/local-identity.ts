@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../platform/config.ts';
+import { readIfThere } from '../platform/files.ts';
 import { ownParties, type SecretSource } from '../platform/identity/token-sources.ts';
 import type { Logger } from '../platform/logging.ts';
 import { PassLoop } from '../platform/pass-loop.ts';
@@ -71,14 +72,6 @@ export function localToken(home: string, now = Date.now()): string | undefined {
   try {
     const { exp } = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8'));
     return exp * 1_000 > now ? token : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
   } catch {
     return undefined;
   }

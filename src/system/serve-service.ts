@@ -12,6 +12,7 @@ const serviceHost = '127.0.0.1';
 
 /**
  * Runs a service, and again with a new login whenever the database refuses the one it has, until told to stop.
+ * Throws `usage` when it is not told of its databases, or has nothing to know its gateway by.
  */
 export async function serveService(service: 'orders' | 'payments', serving: Serving): Promise<void> {
   const { config, log, meter, spans, stopping, hold } = serving;

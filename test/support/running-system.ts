@@ -84,7 +84,10 @@ export class RunningSystem {
       });
     }
     await new Promise<void>((resolve, reject) => {
-      const fail = (what: string) => reject(new Error(`${what}\n${this.output}`));
+      const fail = (what: string) => {
+        clearTimeout(patience);
+        reject(new Error(`${what}\n${this.output}`));
+      };
       const patience = setTimeout(() => fail(`the system did not start in ${startMsMax} ms`), startMsMax);
       up.once('message', (message: { ready?: boolean }) => {
         clearTimeout(patience);

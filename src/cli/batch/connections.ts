@@ -1,10 +1,11 @@
 import { type Dispatcher, Pool } from 'undici';
+import { unansweredMax } from '../../platform/http-pipelining.ts';
 import type { GatewayAccess } from '../../system/gateway-access.ts';
 import { trustOnly } from '../../system/pinned-certificate.ts';
 import { failureOf, outcomeOfAnswer, parsed, type TryOutcome } from '../gateway/gateway-request.ts';
 
 /** Connections that many requests share, one behind the other on each: with more, the gateway works for nothing. */
-const sharedConnections = 16;
+const sharedConnections = 8;
 /** Longest wait for an answer, beyond what it was asked to wait. The gateway gives up after 3 s. */
 const answerMsMax = 10_000;
 const answerBytesMax = 1024 * 1024;
@@ -36,7 +37,9 @@ export class BatchConnections {
     { inFlight, holdsBack }: { inFlight: number; holdsBack: boolean },
   ) {
     const { origin, pathname } = new URL(url);
-    const connections = holdsBack ? inFlight : Math.min(inFlight, sharedConnections);
+    // More where the gateway would take a connection with so many requests for a flood.
+    const shared = Math.max(sharedConnections, Math.ceil(inFlight / unansweredMax));
+    const connections = holdsBack ? inFlight : Math.min(inFlight, shared);
     this.url = url;
     this.#authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     this.#prefix = pathname.replace(/\/$/, '');

@@ -15,7 +15,8 @@ const openPaths = new Set(['/livez', '/readyz']);
 
 /**
  * Lets a service answer its gateway alone, and know who asks: each request carries the gateway's credential and
- * names its principal. Without a credential, which is only on one machine, whoever reaches the service is believed.
+ * names its principal. Without a credential, as in tests of one service
+ * alone, whoever reaches it is believed.
  */
 export function openForGateway(app: FastifyInstance, credential: string | undefined): void {
   const isGateway = credential === undefined ? () => true : credentialCheck(credential);
