@@ -18,7 +18,7 @@ import { guardConnections } from './connections.ts';
 import { CrossOrigin } from './cross-origin.ts';
 import { docsPage } from './docs-page.ts';
 import { Door } from './door.ts';
-import { guardEntrance } from './entrance.ts';
+import { arrive, guardEntrance } from './entrance.ts';
 import { Forwarding } from './forwarding.ts';
 import { InFlight } from './in-flight.ts';
 import { openApiDocument } from './openapi.ts';
@@ -66,7 +66,12 @@ export class Gateway implements Daemon {
   constructor(settings: GatewaySettings) {
     this.#settings = settings;
     const { host, credential, door, localSecret, tls, meter, spans, log } = settings;
-    this.#app = createHttpServer({ log, bodies: 'bytes', tls });
+    const ownDoor = new Door({ config: door, host, localSecret });
+    const secure = tls !== undefined || door.trustedProxies.length > 0;
+    const beforeRefusal = (request: FastifyRequest, reply: FastifyReply) => {
+      arrive(request, reply, { door: ownDoor, secure });
+    };
+    this.#app = createHttpServer({ log, bodies: 'bytes', tls, beforeRefusal });
     if (meter !== undefined) measureRequests(this.#app, meter);
     guardConnections(this.#app.server);
     this.#upstreams = {
@@ -74,13 +79,12 @@ export class Gateway implements Daemon {
       payments: new Upstreams('payments', settings.paymentsUrls, credential),
     };
     const upstreams = this.#upstreams;
-    const ownDoor = new Door({ config: door, host, localSecret });
     this.#forwarding = new Forwarding({ upstreams, orders: new OrderBatches(upstreams.orders, spans) });
     guardEntrance(this.#app, {
       door: ownDoor,
       crossOrigin: new CrossOrigin(door.corsOrigins),
       inFlight: new InFlight(),
-      secure: tls !== undefined || door.trustedProxies.length > 0,
+      secure,
     });
     // Behind the door: what it turns away fills no collector.
     if (spans !== undefined) traceRequests(this.#app, spans, true);
@@ -96,9 +100,8 @@ export class Gateway implements Daemon {
     this.#endReadiness = meter === undefined ? () => {} : observeReadiness(meter, () => readiness.isReady());
     const document = openApiDocument();
     this.#app.get('/openapi.json', () => document);
-    this.#app.get('/docs', (_request, reply) =>
-      reply.type('text/html; charset=utf-8').send(docsPage(document)),
-    );
+    const docs = docsPage(document);
+    this.#app.get('/docs', (_request, reply) => reply.type('text/html; charset=utf-8').send(docs));
   }
 
   /** Listens; answers the URL. */

@@ -28,6 +28,14 @@ export interface DoorSettings {
   localSecret: SecretSource | undefined;
 }
 
+/** A request that came by the right way, and not too often. */
+export interface Arrival {
+  /** Whose requests are counted together by where they come from; undefined for who is not limited by it. */
+  address: string | undefined;
+  /** What was taken of the address's limit, if there is one. */
+  taken: readonly Taken[];
+}
+
 /** A request that was let in. */
 export interface Visit {
   principal: Principal;
@@ -40,6 +48,7 @@ export interface Visit {
 const noHeaders = Object.freeze({});
 const unlimited: Visit = Object.freeze({ principal: anyone, countedAs: undefined, headers: noHeaders });
 type Taken = { limit: RateLimit; allowance: Allowance };
+const nothingTaken: readonly Taken[] = Object.freeze([]);
 
 /**
  * What every request passes before its route and its body are looked at: for which host it is, where it comes from,
@@ -77,8 +86,20 @@ export class Door {
     this.#looksAtAddresses = config.trustedProxies.length > 0 || !onlyOwnMachine;
   }
 
-  /** Refuses a request for somebody else's host, and one that goes round the proxy. @throws CodedError */
-  checkWay({ headers, socket }: IncomingMessage): void {
+  /**
+   * Counts a request by its address, and refuses one for somebody else's host, or that goes round the proxy.
+   * @param now performance.now()
+   * @throws CodedError `rate-limited`, `misdirected` or `forbidden`
+   */
+  arrive(request: IncomingMessage, now: number): Arrival {
+    const address = this.#looksAtAddresses ? this.#countAddress(request) : undefined;
+    const taken =
+      address !== undefined && this.#perAddress ? [take(this.#perAddress, address, now)] : nothingTaken;
+    this.#checkWay(request);
+    return { address, taken };
+  }
+
+  #checkWay({ headers, socket }: IncomingMessage): void {
     if (!this.#isOurHost(headers.host)) {
       const detail =
         'The Host header names another host. Whoever runs this gateway lists its names in TILLBOX_ALLOWED_HOSTS.';
@@ -93,20 +114,17 @@ export class Door {
   }
 
   /**
-   * Lets a request in, or refuses it. Answers at once, unless a token comes for the first time.
+   * Lets in a request that arrived, or refuses it. Answers at once, unless a token comes for the first time.
    * @param now performance.now()
    * @param options.tokenNeeded false for what is the same for everybody
    * @throws CodedError `unauthenticated`, `forbidden`, `rate-limited` or `unavailable`
    */
   admit(
-    request: IncomingMessage,
+    { address, taken }: Arrival,
+    authorization: string | undefined,
     now: number,
     { tokenNeeded } = { tokenNeeded: true },
   ): Visit | Promise<Visit> {
-    const { authorization } = request.headers;
-    const address = this.#looksAtAddresses ? this.#countAddress(request) : undefined;
-    const taken: Taken[] = [];
-    if (address !== undefined && this.#perAddress) taken.push(take(this.#perAddress, address, now));
     const principal = tokenNeeded ? this.#principalOf(authorization) : anyone;
     if (principal === anyone) {
       if (address === undefined) return unlimited;
@@ -117,11 +135,17 @@ export class Door {
       : this.#visit(principal, taken, now);
   }
 
-  /** Who asks, for a route that anybody may ask but that tells some more; undefined for anybody. Never rejects. */
-  async whoAsks(request: IncomingMessage): Promise<Principal | undefined> {
+  /**
+   * Who asks, for a route that anybody may ask but that tells some more; undefined for anybody. Never rejects.
+   * @param now performance.now()
+   */
+  async whoAsks(request: IncomingMessage, now: number): Promise<Principal | undefined> {
+    const { authorization } = request.headers;
+    // Anybody's question costs nobody a token, nor a place in a limit.
+    if (this.tokenRequired && authorization === undefined) return undefined;
     try {
-      this.checkWay(request);
-      return await this.#principalOf(request.headers.authorization);
+      this.arrive(request, now);
+      return await this.#principalOf(authorization);
     } catch {
       return undefined;
     }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { anyone } from '../platform/identity/principal.ts';
 import type { CrossOrigin } from './cross-origin.ts';
-import type { Door, Visit } from './door.ts';
+import type { Arrival, Door, Visit } from './door.ts';
 import type { InFlight } from './in-flight.ts';
 
 declare module 'fastify' {
@@ -30,25 +30,24 @@ export interface EntranceParts {
 
 /** Every request passes the door first, before its route and its body are looked at. */
 export function guardEntrance(app: FastifyInstance, parts: EntranceParts): void {
-  const { door, crossOrigin, secure } = parts;
+  const { door, crossOrigin } = parts;
   app.decorateRequest('visit');
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
-    reply.header('x-request-id', request.id);
-    reply.header('x-content-type-options', 'nosniff');
-    if (secure) reply.header('strict-transport-security', strictTransport);
     try {
       const path = pathOf(raw.url ?? '');
       if (healthPaths.has(path)) {
+        markAnswer(request, reply, parts);
         request.visit = health;
         return done();
       }
-      door.checkWay(raw);
+      const arrival = arrive(request, reply, parts);
       const preflight = crossOrigin.preflightFor(raw.method, raw.headers);
       if (preflight !== undefined) return void reply.code(204).headers(preflight).send();
       const readable = crossOrigin.headersFor(raw.headers.origin);
       if (readable !== undefined) reply.headers(readable);
-      const visit = door.admit(raw, performance.now(), { tokenNeeded: !publicPaths.has(path) });
+      const tokenNeeded = !publicPaths.has(path);
+      const visit = door.admit(arrival, raw.headers.authorization, performance.now(), { tokenNeeded });
       if (!(visit instanceof Promise)) {
         letIn(request, reply, visit, parts);
         return done();
@@ -58,6 +57,30 @@ export function guardEntrance(app: FastifyInstance, parts: EntranceParts): void 
       done(error as Error);
     }
   });
+}
+
+/**
+ * The beginning of it, which is all there is for a request that no route can be looked up for.
+ * @throws CodedError as `Door.arrive` does
+ */
+export function arrive(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  parts: Pick<EntranceParts, 'door' | 'secure'>,
+): Arrival {
+  markAnswer(request, reply, parts);
+  return parts.door.arrive(request.raw, performance.now());
+}
+
+/** What every answer has. */
+function markAnswer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { secure }: Pick<EntranceParts, 'secure'>,
+): void {
+  reply.header('x-request-id', request.id);
+  reply.header('x-content-type-options', 'nosniff');
+  if (secure) reply.header('strict-transport-security', strictTransport);
 }
 
 function pathOf(target: string): string {

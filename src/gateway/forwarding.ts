@@ -2,9 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { preferredWaitSeconds } from '../platform/http-headers.ts';
 import { principalHeaderName } from '../platform/identity/gateway-credential.ts';
 import { principalHeader } from '../platform/identity/principal.ts';
+import type { Forward, WholeAnswer } from './instance.ts';
 import type { OrderBatches } from './order-batches.ts';
 import { refuseAnothers } from './ownership.ts';
 import type { Route } from './routes.ts';
+import { Turns } from './turns.ts';
+import { UnreadAnswers } from './unread-answers.ts';
 import type { Upstreams } from './upstreams.ts';
 
 /** Headers that mean something to a service; no other crosses. */
@@ -29,11 +32,16 @@ const answerHeaders = [
   'cache-control',
 ] as const;
 
+/** An event stream ends after so long; its watcher asks again, and says who it is. */
+const streamMsMax = 300_000;
+
 /** Passes requests on to the services, and their answers back. */
 export class Forwarding {
   readonly #upstreams: Record<'orders' | 'payments', Upstreams>;
   readonly #orders: OrderBatches;
-  /** Event streams under way. They may last for ever. */
+  readonly #turns = new Turns();
+  readonly #unread = new UnreadAnswers();
+  /** Event streams under way. */
   readonly #streams = new Set<FastifyReply>();
 
   /** @param options.orders takes the orders that may travel together */
@@ -49,7 +57,7 @@ export class Forwarding {
     return async (request: FastifyRequest, reply: FastifyReply) => {
       const waitSeconds = preferredWaitSeconds(request.headers['prefer']);
       const body = request.body as Buffer | undefined;
-      const { principal } = request.visit;
+      const { principal, countedAs } = request.visit;
       refuseAnothers(principal, route, { params: request.params, query: request.query, body });
       if (batched && body !== undefined && waitSeconds === undefined) {
         const headers = pick(request, batchedHeaders);
@@ -57,20 +65,25 @@ export class Forwarding {
         return reply.code(answer.status).headers(answer.headers).serializer(asItIs).send(answer.body);
       }
       const headers = pick(request, requestHeaders);
-      const answer = await upstreams.request({
+      const forward: Forward = {
         method,
         path: request.raw.url ?? '/',
         headers,
         body,
         repeatable: method === 'GET' || 'idempotency-key' in headers,
+        since: performance.now(),
         extraMs: (waitSeconds ?? 0) * 1_000,
-        ...(streamed ? { signal: this.#untilClosed(reply) } : {}),
-      });
-      for (const name of answerHeaders) {
-        const value = answer.headers[name];
-        if (value !== undefined) reply.header(name, value);
+      };
+      if (streamed) {
+        const opened = await upstreams.open({ ...forward, signal: this.#untilClosed(reply) });
+        return passHead(opened, reply).send(opened.body);
       }
-      return reply.code(answer.statusCode).send(answer.body);
+      const ask = () => upstreams.request(forward);
+      // Who waits holds nothing that others need.
+      const inTurn = countedAs !== undefined && waitSeconds === undefined;
+      const answer = inTurn ? await this.#turns.take(countedAs, ask) : await ask();
+      this.#unread.hold(reply.raw, answer.body.length);
+      return passHead(answer, reply).send(answer.body);
     };
   }
 
@@ -79,15 +92,30 @@ export class Forwarding {
     for (const { raw } of this.#streams) raw.end();
   }
 
+  /** Aborts when an event stream is over: its client gone, or its time. */
   #untilClosed(reply: FastifyReply): AbortSignal {
     const controller = new AbortController();
     this.#streams.add(reply);
+    const timer = setTimeout(() => reply.raw.end(), streamMsMax).unref();
     reply.raw.once('close', () => {
+      clearTimeout(timer);
       this.#streams.delete(reply);
       controller.abort();
     });
     return controller.signal;
   }
+}
+
+/** Passes on of an answer what means something to a client, but for the body. */
+function passHead(
+  { statusCode, headers }: Pick<WholeAnswer, 'statusCode' | 'headers'>,
+  reply: FastifyReply,
+): FastifyReply {
+  for (const name of answerHeaders) {
+    const value = headers[name];
+    if (value !== undefined) reply.header(name, value);
+  }
+  return reply.code(statusCode);
 }
 
 /** Without a serializer Fastify would give the media type of a text a charset. */

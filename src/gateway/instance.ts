@@ -7,7 +7,7 @@ const aliveMsMax = 400;
 const readyMsMax = 2_000;
 /** An instance that failed gets no request for so long, unless all have. */
 const awayMs = 1_000;
-/** For requests that are answered at once. */
+/** For what is read at once, and as many for what is written. */
 const connectionsMax = 128;
 /** For questions about itself: apart, so that they wait for no request. */
 const askingConnectionsMax = 2;
@@ -30,6 +30,13 @@ export interface Forward {
   signal?: AbortSignal;
 }
 
+/** An upstream's answer. */
+export interface WholeAnswer {
+  statusCode: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Buffer;
+}
+
 /** An upstream's answer; the body is yet to be read. */
 export interface Answer {
   statusCode: number;
@@ -50,7 +57,9 @@ export interface Asked {
 /** One instance of a service: its connections, and whether it is believed to be there. */
 export class Instance {
   readonly url: string;
-  readonly #pool: Dispatcher;
+  readonly #readingPool: Dispatcher;
+  /** Apart, so that no reader, however many pages they want, keeps an order from coming in. */
+  readonly #writingPool: Dispatcher;
   /** Apart, so that those who wait never keep the others from a connection. */
   readonly #waitingPool: Dispatcher;
   readonly #askingPool: Dispatcher;
@@ -61,7 +70,8 @@ export class Instance {
 
   constructor(url: string) {
     this.url = url;
-    this.#pool = openPool(url, connectionsMax);
+    this.#readingPool = openPool(url, connectionsMax);
+    this.#writingPool = openPool(url, connectionsMax);
     this.#waitingPool = openPool(url, waitingConnectionsMax);
     this.#askingPool = openPool(url, askingConnectionsMax);
   }
@@ -95,7 +105,8 @@ export class Instance {
         sent = true;
       },
     };
-    const request = (waits ? this.#waitingPool : this.#pool).request(options);
+    const poolAtOnce = method === 'GET' ? this.#readingPool : this.#writingPool;
+    const request = (waits ? this.#waitingPool : poolAtOnce).request(options);
     const result = request.then((answer) => read(answer as unknown as Answer));
     const timers: NodeJS.Timeout[] = [];
     // A request that still waits for a connection does not hear the signal; so the time is kept here as well.
@@ -150,7 +161,7 @@ export class Instance {
 
   async close(): Promise<void> {
     clearTimeout(this.#returning);
-    const pools = [this.#pool, this.#waitingPool, this.#askingPool];
+    const pools = [this.#readingPool, this.#writingPool, this.#waitingPool, this.#askingPool];
     await Promise.all(pools.map((pool) => pool.destroy()));
   }
 

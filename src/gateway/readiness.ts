@@ -19,7 +19,10 @@ export class Readiness {
 
   /** Answers a request. Which instances there are is told to who may see everything. */
   async answer(request: FastifyRequest, reply: FastifyReply) {
-    const [instances, principal] = await Promise.all([this.#instances(), this.#door.whoAsks(request.raw)]);
+    const [instances, principal] = await Promise.all([
+      this.#instances(),
+      this.#door.whoAsks(request.raw, performance.now()),
+    ]);
     const ready = isReady(instances);
     reply.code(ready ? 200 : 503);
     if (!ready) reply.header('retry-after', 1);

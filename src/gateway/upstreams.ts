@@ -9,6 +9,7 @@ import {
   isStranger,
   neverSent,
   refusedAsStranger,
+  type WholeAnswer,
   waitingConnectionsMax,
 } from './instance.ts';
 
@@ -42,10 +43,27 @@ export class Upstreams {
   }
 
   /**
-   * Passes a request on. Throws `unavailable`, `overloaded` when too many are on their way, or `outcome-unknown`
-   * for a write that may have happened.
+   * Passes a request on, and answers what the service answers, whole. Throws `unavailable`, `overloaded` when too many
+   * are on their way, or `outcome-unknown` for a write that may have happened.
    */
-  async request(forward: Forward): Promise<Answer> {
+  request(forward: Forward): Promise<WholeAnswer> {
+    return this.#withRoom(forward, readWhole, async () => {});
+  }
+
+  /** The same, with an answer whose body is read as it comes. */
+  open(forward: Forward): Promise<Answer> {
+    return this.#withRoom(
+      forward,
+      (answer) => answer,
+      ({ body }) => body.dump(),
+    );
+  }
+
+  async #withRoom<Read extends { statusCode: number }>(
+    forward: Forward,
+    read: (answer: Answer) => Read | Promise<Read>,
+    discard: (answer: Read) => Promise<void>,
+  ): Promise<Read> {
     const kind = forward.extraMs > 0 ? 'waiting' : 'atOnce';
     const most = kind === 'waiting' ? waitingConnectionsMax * this.size : inFlightMax;
     if (this.#inFlight[kind] >= most) {
@@ -54,9 +72,9 @@ export class Upstreams {
     }
     this.#inFlight[kind] += 1;
     try {
-      const { result: answer, doubtful } = await this.deliver(forward, (answer) => answer);
+      const { result: answer, doubtful } = await this.deliver(forward, read);
       if (!doubtful || answer.statusCode < 500) return answer;
-      await answer.body.dump();
+      await discard(answer);
       throw this.#refusal(forward, true);
     } finally {
       this.#inFlight[kind] -= 1;
@@ -163,4 +181,8 @@ export class Upstreams {
       (one, other) => Number(one.isAway) - Number(other.isAway) || one.pending - other.pending,
     );
   }
+}
+
+async function readWhole({ statusCode, headers, body }: Answer): Promise<WholeAnswer> {
+  return { statusCode, headers, body: Buffer.from(await body.arrayBuffer()) };
 }

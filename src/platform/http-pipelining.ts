@@ -1,4 +1,4 @@
-import { IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** Requests that a client may send before it has the answer to the first. */
@@ -10,12 +10,10 @@ export const readInTurnMax = 4_096;
 const unanswered = Symbol('unanswered');
 type CountedSocket = Socket & { [unanswered]?: number };
 
-/** What a server takes to limit the requests that it reads before it answers. */
+/** For the options of a server that limits the requests it reads before it answers. */
 export interface PipeliningLimit {
-  /** For its options. */
   IncomingMessage: typeof IncomingMessage;
-  /** Around its listener. */
-  counted(listener: RequestListener): RequestListener;
+  ServerResponse: typeof ServerResponse;
 }
 
 /**
@@ -23,7 +21,8 @@ export interface PipeliningLimit {
  * come by the thousand in one piece, and all of a piece would be read before anything else has its turn: health, too.
  *
  * Node has no limit of its own. What it does have is the end of HTTP on a connection that asks for another protocol: so
- * a request too many says that it does, and because nobody here speaks another one the connection is closed.
+ * a request too many says that it does, and because nobody here speaks another one the connection is closed. What is
+ * counted are responses, because Node makes one for each request, also where it answers itself.
  */
 export function limitPipelining({ each = unansweredMax, inTurn = readInTurnMax } = {}): PipeliningLimit {
   let readInTurn = 0;
@@ -33,7 +32,7 @@ export function limitPipelining({ each = unansweredMax, inTurn = readInTurnMax }
   const mayHaveOneMore = ({ [unanswered]: count = 0 }: CountedSocket) =>
     count === 0 || (count < each && readInTurn < inTurn);
 
-  // Every request passes here: a plain function, and a message of Node's own class, cost next to nothing.
+  // Every request passes both: plain functions, and objects of Node's own classes, cost next to nothing.
   function CountedMessage(socket: Socket): IncomingMessage {
     const message = new IncomingMessage(socket);
     if (!mayHaveOneMore(socket)) {
@@ -42,17 +41,20 @@ export function limitPipelining({ each = unansweredMax, inTurn = readInTurnMax }
     return message;
   }
 
-  const counted =
-    (listener: RequestListener): RequestListener =>
-    (request, response) => {
-      if (readInTurn === 0) setImmediate(endTurn);
-      readInTurn += 1;
-      const socket: CountedSocket = request.socket;
-      socket[unanswered] = (socket[unanswered] ?? 0) + 1;
-      response.once('close', countAnswered);
-      listener(request, response);
-    };
-  return { IncomingMessage: CountedMessage as unknown as typeof IncomingMessage, counted };
+  function CountedResponse(...made: ConstructorParameters<typeof ServerResponse>): ServerResponse {
+    const response = new ServerResponse(...made);
+    if (readInTurn === 0) setImmediate(endTurn);
+    readInTurn += 1;
+    const socket: CountedSocket = response.req.socket;
+    socket[unanswered] = (socket[unanswered] ?? 0) + 1;
+    response.once('close', countAnswered);
+    return response;
+  }
+
+  return {
+    IncomingMessage: CountedMessage as unknown as typeof IncomingMessage,
+    ServerResponse: CountedResponse as unknown as typeof ServerResponse,
+  };
 }
 
 function countAnswered(this: ServerResponse): void {

@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { CodedError } from './errors.ts';
 import { waitSecondsMax } from './http-headers.ts';
 import { parseJsonBody } from './http-json.ts';
@@ -33,6 +38,8 @@ const backlog = 4_096;
 /** How often connections that became idle are looked for while closing. */
 const idleSweepMs = 50;
 
+const hostMissing = 'A request in HTTP/1.1 needs a Host header (RFC 9112). Send one.';
+
 /** What a server shows to be who it is (PEM). */
 export interface TlsFiles {
   /** With its chain. */
@@ -45,11 +52,14 @@ export interface TlsFiles {
  * refusal, request ids, `/livez`.
  * @param options.bodies what a route gets: the parsed value, or for one that only passes it on the bytes
  * @param options.tls certificate with its chain, and private key (PEM)
+ * @param options.beforeRefusal called for a request whose path cannot be read or looked up, which passes no hook: it may
+ *   set headers, and throw a CodedError that is the answer then
  */
 export function createHttpServer(options: {
   log: Logger;
   bodies: 'json' | 'bytes';
   tls?: TlsFiles | undefined;
+  beforeRefusal?: ((request: FastifyRequest, reply: FastifyReply) => void) | undefined;
 }): FastifyInstance {
   const app = fastify({
     serverFactory: (listener) => createServerFor(listener, options.tls),
@@ -59,8 +69,16 @@ export function createHttpServer(options: {
     genReqId: (request) => requestIdIn(request.headers['x-request-id']) ?? randomUUID(),
     routerOptions: { maxParamLength: partBytesMax, ignoreTrailingSlash: false },
     clientErrorHandler: refuseUnreadable,
-    // Paths that no route can be looked up for.
-    frameworkErrors: (error, request, reply) => sendProblem(request, reply, toCodedError(error, false)),
+    frameworkErrors: (error, request, reply) => {
+      const refuse = (reason: FastifyError | Error) =>
+        sendProblem(request, reply, toCodedError(reason, false));
+      try {
+        options.beforeRefusal?.(request, reply);
+        refuse(error);
+      } catch (reason) {
+        refuse(reason as Error);
+      }
+    },
     // What arrives on an open connection while this server drains is served, and the connection closed.
     return503OnClosing: false,
   });
@@ -83,6 +101,10 @@ export function createHttpServer(options: {
     const detail = `There is no ${request.method} ${request.url.slice(0, 200)}. See /docs for the routes.`;
     return sendProblem(request, reply, new CodedError('route-not-found', detail));
   });
+  app.addHook('preParsing', ({ raw }, _reply, _body, done) => {
+    const isMissing = raw.headers.host === undefined && raw.httpVersion === '1.1';
+    done(isMissing ? new CodedError('malformed-request', hostMissing) : null);
+  });
   closeConnectionsAtTheEnd(app);
   app.get('/livez', () => ({ alive: true }));
   return app;
@@ -94,15 +116,16 @@ function createServerFor(listener: RequestListener, tls: TlsFiles | undefined): 
     requestTimeout: requestMsMax,
     connectionsCheckingInterval: lateCheckMs,
     keepAliveTimeout: 65_000,
+    // Refused behind every check and every limit, which Node's own refusal passes by.
+    requireHostHeader: false,
   };
-  const { IncomingMessage, counted } = limitPipelining();
+  const options = { ...limits, ...limitPipelining() };
   const server =
     tls === undefined
-      ? createServer({ ...limits, IncomingMessage }, counted(listener))
-      : createTlsServer(
-          { ...limits, ...tls, IncomingMessage, handshakeTimeout: headersMsMax },
-          counted(listener),
-        );
+      ? createServer(options, listener)
+      : createTlsServer({ ...options, ...tls, handshakeTimeout: headersMsMax }, listener);
+  // Node would refuse these by itself, past every check of ours. To ignore what is expected is allowed (RFC 9110, 10.1.1).
+  server.on('checkExpectation', listener);
   server.setTimeout(stillMsMax);
   return server;
 }

@@ -14,6 +14,7 @@ import { pipeline } from 'node:stream';
 import type { Door } from '../../gateway/door.ts';
 import { CodedError } from '../../platform/errors.ts';
 import { hostInUrl } from '../../platform/hosts.ts';
+import { limitPipelining } from '../../platform/http-pipelining.ts';
 import { problemAnswer, toCodedError } from '../../platform/http-problems.ts';
 import type { TlsFiles } from '../../platform/http-server.ts';
 import { scopeMissing } from '../../platform/identity/refusals.ts';
@@ -58,11 +59,11 @@ export class DashboardFront {
 
   constructor(settings: FrontSettings) {
     this.#settings = settings;
-    const limits = { headersTimeout: 5_000, requestTimeout: 10_000 };
+    const options = { headersTimeout: 5_000, requestTimeout: 10_000, ...limitPipelining() };
     const answer: RequestListener = (request, response) => void this.#answer(request, response);
     const { tls } = settings;
     this.#server =
-      tls === undefined ? createServer(limits, answer) : createTlsServer({ ...limits, ...tls }, answer);
+      tls === undefined ? createServer(options, answer) : createTlsServer({ ...options, ...tls }, answer);
     this.#server.maxConnections = connectionsMax;
   }
 
@@ -98,11 +99,12 @@ export class DashboardFront {
 
   async #admit(request: IncomingMessage): Promise<void> {
     const { door } = this.#settings;
-    door.checkWay(request);
+    const now = performance.now();
+    const arrival = door.arrive(request, now);
     const { headers } = request;
     headers.authorization = bearerOf(headers.authorization);
     if (headers.authorization === undefined) delete headers.authorization;
-    const { principal } = await door.admit(request, performance.now());
+    const { principal } = await door.admit(arrival, headers.authorization, now);
     if (principal.scope !== 'operator') throw scopeMissing('operator');
     if (request.method === 'GET' || request.method === 'HEAD') return;
     if (!isOwnPage(headers)) {

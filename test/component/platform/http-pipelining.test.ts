@@ -18,11 +18,7 @@ describe('the requests that a connection may have unanswered', () => {
 
   /** A server that holds every answer back until `release`. */
   async function start(limits: { each: number; inTurn: number }): Promise<void> {
-    const { IncomingMessage, counted } = limitPipelining(limits);
-    server = createServer(
-      { IncomingMessage },
-      counted((_request, response) => void held.push(response)),
-    );
+    server = createServer(limitPipelining(limits), (_request, response) => void held.push(response));
     await once(server.listen(0, '127.0.0.1'), 'listening');
   }
 
