@@ -217,7 +217,7 @@ describe('the board in a browser', () => {
     await page.waitForSelector(`.order[data-id="${body.id}"]`);
     expect(await textOf(page, '#status')).to.equal('Live');
   });
-}).timeout(40_000);
+});
 
 describe('the board in a browser, where a token is needed', () => {
   const system = useSystem([], { TILLBOX_AUTH_SECRET: testSecret });
@@ -272,4 +272,4 @@ describe('the board in a browser, where a token is needed', () => {
     await page.waitForSelector('#sign-in:not([hidden])');
     expect(strangers).to.deep.equal([]);
   });
-}).timeout(40_000);
+});

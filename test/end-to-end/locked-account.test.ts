@@ -13,11 +13,11 @@ const waitMsMax = 2_000;
 describe('faults: a lock on one account', () => {
   const system = useHarmedSystem();
 
-  const post = async (path: string, body: object) => {
+  const post = async (path: string, body: object, key = randomUUID() as string) => {
     const since = performance.now();
     const answer = await fetch(`${system.first('gateway').url}${path}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID(), prefer: 'wait=30' },
+      headers: { 'content-type': 'application/json', 'idempotency-key': key, prefer: 'wait=30' },
       body: JSON.stringify(body),
     });
     return {
@@ -25,6 +25,16 @@ describe('faults: a lock on one account', () => {
       body: (await answer.json()) as { status?: string; code?: string },
       ms: Math.round(performance.now() - since),
     };
+  };
+
+  /** The same, again under its key while the answer is 503, as a client does; answers how long all of it took. */
+  const postUntilTaken = async (path: string, body: object) => {
+    const since = performance.now();
+    const key = randomUUID();
+    for (;;) {
+      const answer = await post(path, body, key);
+      if (answer.status !== 503) return { ...answer, ms: Math.round(performance.now() - since) };
+    }
   };
 
   it('holds back the orders of that account, not those of the others nor their top-ups', async function () {
@@ -51,7 +61,7 @@ describe('faults: a lock on one account', () => {
     const probe = new Probe(system.first('gateway').url, { onlyControl: true });
     for (let index = 0; index < 10; index += 1) {
       const at = performance.now();
-      const order = await post('/orders', { user_id: 'free', amount: '1.00' });
+      const order = await postUntilTaken('/orders', { user_id: 'free', amount: '1.00' });
       orders.push(order);
       answered.push({ what: 'an order of another account', at, ...order });
     }

@@ -70,7 +70,7 @@ describe('the package', () => {
   });
 
   it('installs globally, and a whole system runs from it', async function () {
-    this.timeout(180_000);
+    this.timeout(360_000);
     const prefix = join(folder, 'prefix');
     const home = join(folder, 'home');
     mkdirSync(prefix);

@@ -85,7 +85,7 @@ describe('README', () => {
   });
 
   it('records a first session that goes like this', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const steps = recorded(blocks('console')[0] ?? '');
     expect(steps.length).to.be.greaterThan(8);
     await replay(steps, async (command) => {
@@ -94,34 +94,34 @@ describe('README', () => {
   });
 
   it('records an audit that finds nothing', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const steps = recorded(blocks('console')[1] ?? '');
     expect(steps.map(({ command }) => command)).to.include('tillbox audit --wait 30');
     await replay(steps);
   });
 
   it('records the way of an order', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const steps = recorded(blocks('console')[2] ?? '');
     expect(steps.map(({ command }) => command).join()).to.match(/tillbox trace [0-9a-f-]{36}/);
     await replay(steps);
   });
 
   it('shows a chaos run that passes', async function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
     // The first of the two; the other takes ten minutes.
     const [command = ''] = blockWith('tillbox chaos').split('\n');
     expect(await run(command, embedded)).to.contain('PASS');
   });
 
   it('shows a load run that keeps its thresholds', async function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
     const output = await run(`set -e\n${blockWith('tillbox load')}`, embedded);
     expect(output).to.contain('2000 finished').and.to.contain('nothing lost, nothing twice');
   });
 
   it('shows where metrics are', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     await run('tillbox down', embedded);
     const first = await threePorts();
     const commands = blockWith('TILLBOX_METRICS_PORT')
@@ -180,7 +180,7 @@ describe('README', () => {
     after(() => databases.drop());
 
     it('shows how to run each daemon by itself, and how to ask knex', async function () {
-      this.timeout(60_000);
+      this.timeout(120_000);
       const [orders, payments, gateway] = await Promise.all(
         ['O', 'P', 'G'].map((name) => reservePort('127.0.0.1', 0, name)),
       );

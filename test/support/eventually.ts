@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** Polls an assertion until it holds; throws its last failure when it does not by then. */
 export async function eventually<Result>(
   assertion: () => Promise<Result> | Result,
-  { withinMs = 10_000, everyMs = 20 } = {},
+  { withinMs = 20_000, everyMs = 20 } = {},
 ): Promise<Result> {
   const deadline = performance.now() + withinMs;
   for (;;) {

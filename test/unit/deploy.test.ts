@@ -38,7 +38,7 @@ describe('deploy', () => {
   });
 
   it('has units that systemd understands, where there is systemd', function () {
-    this.timeout(30_000);
+    this.timeout(90_000);
     if (spawnSync('systemd-analyze', ['--version']).error !== undefined) return this.skip();
     const folder = mkdtempSync(join(tmpdir(), 'tillbox-units-'));
     try {

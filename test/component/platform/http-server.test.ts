@@ -13,7 +13,7 @@ const busyMs = 6_500;
 
 describe('an HTTP server that is too busy to read', () => {
   it('serves what arrived in time, however late it gets to it', async function () {
-    this.timeout(30_000);
+    this.timeout(90_000);
     const app = createHttpServer({ log: silentLog, bodies: 'json' });
     const { port } = new URL(await listen(app, '127.0.0.1', 0));
     const accepted = once(app.server, 'connection');
@@ -28,7 +28,7 @@ describe('an HTTP server that is too busy to read', () => {
   });
 
   it('refuses who was silent all the time, and reads nothing from them any more', async function () {
-    this.timeout(30_000);
+    this.timeout(90_000);
     const app = createHttpServer({ log: silentLog, bodies: 'json' });
     let served = 0;
     app.get('/work', () => {

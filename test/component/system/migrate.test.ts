@@ -132,7 +132,7 @@ describe('system: migrate', () => {
   });
 
   it('agrees with the knex command line about what is done', async function () {
-    this.timeout(20_000);
+    this.timeout(90_000);
     const { urls } = await emptyDatabases();
     await migrate(urls, silentLog);
     const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -178,7 +178,7 @@ describe('system: migrate', () => {
   });
 
   it('has patience with a server that is too busy to let anybody in at first', async function () {
-    this.timeout(30_000);
+    this.timeout(90_000);
     const { urls } = await emptyDatabases();
     const { hostname, port } = new URL(urls.orders);
     const link = new TcpLink({ host: hostname, port: Number(port) });

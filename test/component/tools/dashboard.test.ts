@@ -249,4 +249,4 @@ describe('tools: the dashboard', () => {
       new RegExp(`^npm install --prefix ${project} @pg-boss/dashboard@`),
     );
   });
-}).timeout(40_000);
+});

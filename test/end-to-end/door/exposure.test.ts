@@ -108,7 +108,7 @@ describe('a gateway with a certificate', () => {
     // The same address, but nothing that says which certificate it must be.
     const env = { TILLBOX_URL: system.url.replace('127.0.0.1', 'localhost'), TILLBOX_TOKEN: 'a.b.c' };
     expect((await system.run(['balance', 'alice'], { env })).code).to.equal(7);
-  }).timeout(40_000);
+  });
 });
 
 describe('a gateway behind a proxy', () => {

@@ -260,7 +260,7 @@ describe('identity', () => {
       expect(await as(alice, 'create-account', 'carol')).to.equal(4);
       expect(await as(await tokenFor('ops', '--scope', 'operator'), 'balance', 'bob')).to.equal(0);
       expect(await as(`${alice.slice(0, -4)}AAAA`, 'balance', 'alice')).to.equal(4);
-    }).timeout(30_000);
+    });
 
     it('takes what only operators are told for hidden, not for missing', async () => {
       const elsewhere = freshHome();
@@ -278,7 +278,7 @@ describe('identity', () => {
         ['services', 'ok'],
       ]);
       elsewhere.remove();
-    }).timeout(30_000);
+    });
 
     it('follows an order with the token too', async () => {
       const { code } = await system.run(['create-order', 'bob', '1', '--wait'], {});

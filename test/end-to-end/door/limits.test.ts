@@ -74,14 +74,14 @@ describe('a gateway under attack', () => {
       expect(await occupyGateway(2_000, bytes)).to.be.greaterThan(1_000);
       await expectHealthy();
       expect(memoryOfGateway()).to.be.lessThan(memoryBytesMax);
-    }).timeout(30_000);
+    });
   }
 
   it('has room for who speaks, with more silent connections than it holds', async () => {
     await occupyGateway(5_000, 'GET /livez HT');
     await expectHealthy();
     expect(memoryOfGateway()).to.be.lessThan(memoryBytesMax);
-  }).timeout(40_000);
+  });
 
   // Of the last two Node takes care by itself, unless it is told otherwise.
   for (const [what, request] of [
@@ -95,7 +95,7 @@ describe('a gateway under attack', () => {
       await expectHealthy(10);
       expect(memoryOfGateway()).to.be.lessThan(memoryBytesMax);
       expect(system.runtime.gateway.pid).to.equal(pid);
-    }).timeout(40_000);
+    });
   }
 
   it('does not wait for ever for who is slow', async () => {
@@ -107,7 +107,7 @@ describe('a gateway under attack', () => {
     );
     // Without a token nobody waits for the body at all.
     expect(body.status).to.be.oneOf([401, 408]);
-  }).timeout(40_000);
+  });
 
   for (const [what, token] of [
     ['without a token', () => ''],
@@ -140,7 +140,7 @@ describe('a gateway under attack', () => {
       await Promise.all(clients);
       expect(memoryOfGateway()).to.be.lessThan(memoryBytesMax);
       if (what !== 'with a good token') expect([...statuses.keys()]).to.deep.equal([401]);
-    }).timeout(40_000);
+    });
   }
 
   it('tells a user how much is left, and when there is more', async () => {
@@ -164,7 +164,7 @@ describe('a gateway under attack', () => {
       const other = { authorization: `Bearer ${await sign(claims, testSecret)}` };
       expect((await system.get('/accounts/carol', other)).status).to.equal(404);
     }
-  }).timeout(20_000);
+  });
 
   it('holds a bounded number of a user’s requests at once', async () => {
     const alice = {

@@ -127,7 +127,7 @@ describe('secrets', () => {
     for (const [what, secret] of Object.entries(secrets())) {
       if (secret !== password) expect(shown.stdout.includes(secret), what).to.equal(false);
     }
-  }).timeout(20_000);
+  });
 
   it('are in no error, of a token or an URL that is refused', async () => {
     const refused = await system.run(['balance', 'alice'], { env: { TILLBOX_TOKEN: token } });
@@ -148,7 +148,7 @@ describe('secrets', () => {
         .and.not.contain('no token')
         .and.not.contain('secret-1');
     }
-  }).timeout(20_000);
+  });
 
   it('are in files that only their owner reads', () => {
     for (const name of ['token', 'runtime.json']) {
