@@ -98,10 +98,15 @@ export class Gateway implements Daemon {
     const readiness = new Readiness({ upstreams, door: ownDoor });
     this.#app.get('/readyz', (request, reply) => readiness.answer(request, reply));
     this.#endReadiness = meter === undefined ? () => {} : observeReadiness(meter, () => readiness.isReady());
+    // Made once: anybody may ask for them.
     const document = openApiDocument();
-    this.#app.get('/openapi.json', () => document);
-    const docs = docsPage(document);
-    this.#app.get('/docs', (_request, reply) => reply.type('text/html; charset=utf-8').send(docs));
+    const pages = {
+      '/openapi.json': { type: 'application/json; charset=utf-8', text: JSON.stringify(document) },
+      '/docs': { type: 'text/html; charset=utf-8', text: docsPage(document) },
+    };
+    for (const [path, { type, text }] of Object.entries(pages)) {
+      this.#app.get(path, (_request, reply) => reply.type(type).send(text));
+    }
   }
 
   /** Listens; answers the URL. */
