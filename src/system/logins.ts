@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatabaseName } from '../platform/config.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { DatabaseUrls } from './migrate.ts';
-import { logsIn, roleUrl } from './roles.ts';
+import { logsIn } from './role-login.ts';
+import { roleUrl } from './roles.ts';
 
 /** How soon a daemon that is in trouble notices that its login has changed; a look costs a connection. */
 const troubledLookMs = 5_000;

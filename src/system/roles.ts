@@ -1,8 +1,9 @@
-import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { Logger } from '../platform/logging.ts';
-import { connectionOptions } from '../platform/postgres-connection.ts';
 import { grantsFor } from './privileges.ts';
+import { answerTo, type Login, readLogin, withLogin } from './role-login.ts';
+import { scramVerifier } from './scram-verifier.ts';
 
 /**
  * The roles tillbox logs in with. Each database has its own: a login for every duty, with the least
@@ -18,6 +19,8 @@ export type Duty = (typeof duties)[number];
 const transactionMsMax = 30_000;
 /** The first version of Postgres that can limit a transaction. */
 const limitsTransactionsSince = 170_000;
+/** A password that is refused is read again; a rotation may come between, two hardly. */
+const readsMax = 3;
 
 /** Creates the table of roles, unless it is there. */
 export async function createRolesTable(admin: pg.Client): Promise<void> {
@@ -36,7 +39,8 @@ export async function createRolesTable(admin: pg.Client): Promise<void> {
 }
 
 /**
- * Makes sure the role of a duty exists, with its password. Answers its name.
+ * Makes sure the role of a duty exists, with its password. Answers its name. Does so in a transaction of its own: who
+ * reads the password meanwhile, or after an end half-way, reads the one that the server knows.
  * @param options.rotate gives it a new password. Connections that are open stay; whoever opens another one has to
  *   look the password up again.
  */
@@ -45,21 +49,33 @@ export async function ensureRole(
   duty: Duty,
   options: { rotate: boolean },
 ): Promise<string> {
-  const { rows } = await admin.query<{ name: string }>(
+  await admin.query('begin');
+  try {
+    const name = await setRole(admin, duty, options);
+    await admin.query('commit');
+    return name;
+  } catch (error) {
+    await admin.query('rollback').catch(() => {});
+    throw error;
+  }
+}
+
+async function setRole(tx: pg.Client, duty: Duty, options: { rotate: boolean }): Promise<string> {
+  const { rows } = await tx.query<{ name: string; password: string }>(
     `insert into tillbox.roles as known (duty, name, password) values ($1, $2, $3)
      on conflict (duty) do update set password = case when $4 then excluded.password else known.password end
      returning name, password`,
-    [duty, roleName(await databaseOf(admin), duty), randomBytes(24).toString('base64url'), options.rotate],
+    [duty, roleName(await databaseOf(tx), duty), randomBytes(24).toString('base64url'), options.rotate],
   );
   const { name, password } = rows[0] as { name: string; password: string };
   const role = pg.escapeIdentifier(name);
-  const exists = (await admin.query('select from pg_roles where rolname = $1', [name])).rowCount === 1;
+  const exists = (await tx.query('select from pg_roles where rolname = $1', [name])).rowCount === 1;
   // The server gets a verifier, never the password, so that no server log can hold it.
   const verifier = pg.escapeLiteral(scramVerifier(password));
-  await admin.query(`${exists ? 'alter' : 'create'} role ${role} with login noinherit password ${verifier}`);
-  const isMember = await admin.query('select pg_has_role(current_user, $1, $2) as member', [name, 'member']);
-  if (!isMember.rows[0].member) await admin.query(`grant ${role} to current_user`);
-  await admin.query(`grant connect on database ${pg.escapeIdentifier(await databaseOf(admin))} to ${role}`);
+  await tx.query(`${exists ? 'alter' : 'create'} role ${role} with login noinherit password ${verifier}`);
+  const isMember = await tx.query('select pg_has_role(current_user, $1, $2) as member', [name, 'member']);
+  if (!isMember.rows[0].member) await tx.query(`grant ${role} to current_user`);
+  await tx.query(`grant connect on database ${pg.escapeIdentifier(await databaseOf(tx))} to ${role}`);
   return name;
 }
 
@@ -91,8 +107,11 @@ export async function grantAuditor(owner: pg.Client, schema: string, name: strin
 
 /**
  * The URL a duty logs in with, found by way of the administrator's URL. An URL that may not read the table
- * of roles is a role's own already, and is answered as it is.
+ * of roles is a role's own already, and is answered as it is. Only a server that asks the role for no password, but
+ * for an operating-system user or a certificate perhaps, is reached with the administrator's login, which then takes
+ * the role: never because a password is wrong, for whoever is given that login is an administrator.
  * @param patience how long each connection is waited for, if not as usual
+ * @throws an error with code 28000 when there is no such role yet, 28P01 when the server refuses its password
  */
 export async function roleUrl(
   url: string,
@@ -100,60 +119,28 @@ export async function roleUrl(
   log: Logger,
   patience: { connectMs?: number } = {},
 ): Promise<string> {
-  const client = new pg.Client(connectionOptions(url, 'tillbox role', patience));
-  client.on('error', () => {});
-  await client.connect();
-  let login: { name: string; password: string } | undefined;
-  try {
-    const { rows } = await client.query('select name, password from tillbox.roles where duty = $1', [duty]);
-    login = rows[0];
-  } catch (error) {
-    if ((error as { code?: string }).code === '42501') return url; // insufficient_privilege
-    throw error;
-  } finally {
-    await client.end();
+  let refused: Login | undefined;
+  for (let reads = 0; reads < readsMax; reads += 1) {
+    const login = await readLogin(url, duty, patience);
+    if (login === undefined) return url;
+    // Only a rotation, which changes table and role at once, makes it worth another try.
+    if (login.password === refused?.password) break;
+    const own = withLogin(url, login.name, login.password);
+    const answer = await answerTo(own, patience);
+    if (answer === 'welcome') return own;
+    if (answer === 'no-way-in' && login.may_log_in) {
+      log.warn(
+        { role: login.name },
+        'the server asks the role for no password: taking the role after the login',
+      );
+      const assumed = new URL(url);
+      assumed.searchParams.set('options', `-c role=${login.name}`);
+      return assumed.href;
+    }
+    refused = login;
   }
-  if (login === undefined) {
-    throw Object.assign(new Error(`no role for ${duty} yet`), { code: '28000' });
-  }
-  const own = withLogin(url, login.name, login.password);
-  if (await logsIn(own, patience)) return own;
-  log.warn(
-    { role: login.name },
-    'the server refuses the password of the role: taking the role after the login',
-  );
-  const assumed = new URL(url);
-  assumed.searchParams.set('options', `-c role=${login.name}`);
-  return assumed.href;
-}
-
-/** Whether the server lets this login in; some accept only its own operating-system users. */
-export async function logsIn(url: string, patience: { connectMs?: number } = {}): Promise<boolean> {
-  const client = new pg.Client(connectionOptions(url, 'tillbox role', patience));
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    return true;
-  } catch (error) {
-    // invalid_authorization_specification, invalid_password
-    if (['28000', '28P01'].includes((error as { code?: string }).code ?? '')) return false;
-    throw error;
-  } finally {
-    await client.end().catch(() => {});
-  }
-}
-
-function withLogin(url: string, name: string, password: string): string {
-  const own = new URL(url);
-  if (own.hostname === '') {
-    // A socket: credentials have no place before an empty host.
-    own.searchParams.set('user', name);
-    own.searchParams.set('password', password);
-    return own.href;
-  }
-  own.username = encodeURIComponent(name);
-  own.password = encodeURIComponent(password);
-  return own.href;
+  const message = `the server does not let ${refused?.name} in with the password in tillbox.roles; tillbox migrate sets it again`;
+  throw Object.assign(new Error(message), { code: '28P01' });
 }
 
 async function databaseOf(admin: pg.Client): Promise<string> {
@@ -165,15 +152,4 @@ async function databaseOf(admin: pg.Client): Promise<string> {
 function roleName(database: string, duty: Duty): string {
   if (Buffer.byteLength(database) <= 50) return `${database}_${duty}`;
   return `${createHash('sha256').update(database).digest('hex').slice(0, 40)}_${duty}`;
-}
-
-/** What Postgres stores for a SCRAM-SHA-256 password (RFC 5803). */
-function scramVerifier(password: string): string {
-  const iterations = 4096;
-  const salt = randomBytes(16);
-  const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256');
-  const hmac = (text: string) => createHmac('sha256', salted).update(text).digest();
-  const storedKey = createHash('sha256').update(hmac('Client Key')).digest('base64');
-  const serverKey = hmac('Server Key').toString('base64');
-  return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
 }

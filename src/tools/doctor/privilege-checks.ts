@@ -51,14 +51,16 @@ async function checkLogin(
   { url }: ExaminedDatabase,
   log: Logger,
 ): Promise<Finding | undefined> {
-  const own = await roleUrl(url, duty, log);
+  let own: string;
+  try {
+    own = await roleUrl(url, duty, log);
+  } catch (error) {
+    if ((error as { code?: string }).code !== '28P01') throw error; // invalid_password
+    return failure(check, `The server refuses the password of ${name}.`, 'tillbox migrate');
+  }
   if (new URL(own).searchParams.get('options') !== `-c role=${name}`) return undefined;
-  const detail = `The server refuses the password of ${name}; tillbox logs in as administrator and takes the role.`;
-  return warning(
-    check,
-    detail,
-    `tillbox migrate sets the password; then let pg_hba.conf accept scram-sha-256`,
-  );
+  const detail = `The server asks ${name} for no password; tillbox logs in as administrator and takes the role.`;
+  return warning(check, detail, `Let pg_hba.conf accept scram-sha-256 from it`);
 }
 
 async function checkRole(

@@ -103,6 +103,14 @@ describe('tools: doctor on databases', function () {
     });
   });
 
+  it('finds a role whose password the server does not know', async () => {
+    await expectFailure('privileges', 'payments', {
+      harm: `update tillbox.roles set password = 'x' || password where duty = 'payments'`,
+      mend: `update tillbox.roles set password = substr(password, 2) where duty = 'payments'`,
+      says: 'refuses the password',
+    });
+  });
+
   it('finds what is granted to everybody', async () => {
     await expectFailure('privileges', 'orders', {
       harm: 'grant usage on schema broker to public; grant insert on broker.queue to public',
