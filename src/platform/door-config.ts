@@ -10,7 +10,7 @@ export const doorVariables = {
   TILLBOX_AUTH_ISSUER: 'the `iss` of tokens that count (default with a secret: tillbox)',
   TILLBOX_AUTH_AUDIENCE: 'the `aud` of tokens that count (default with a secret: tillbox)',
   TILLBOX_TOKEN:
-    'the bearer token the command line sends (default, for the system of TILLBOX_HOME: the file `token` in there)',
+    'the bearer token the command line sends (default, while tillbox up runs in TILLBOX_HOME, to that alone: the file `token` in there)',
   TILLBOX_GATEWAY_SECRET:
     'what gateway and services recognise each other by, 32 bytes or more (default: tillbox up makes one at each start; daemons started one by one share one of TILLBOX_HOME)',
   TILLBOX_TLS_CERT: "file with the gateway's certificate and its chain (PEM)",

@@ -20,3 +20,12 @@ export function trustOnly(
         : new Error('the gateway shows another certificate than the one it was started with'),
   };
 }
+
+/** Whether the text begins with a certificate, as PEM. */
+export function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).fingerprint256 !== '';
+  } catch {
+    return false;
+  }
+}
