@@ -166,19 +166,24 @@ export function isWildcard(host: string): boolean {
   return ['0.0.0.0', '::', '[::]', '0:0:0:0:0:0:0:0'].includes(host);
 }
 
+/** What is to be set where others may come and nobody is asked who they are. */
+const whoAsks =
+  'who asks: TILLBOX_AUTH_JWKS_URL with TILLBOX_AUTH_ISSUER and TILLBOX_AUTH_AUDIENCE, for tokens of an identity provider, or TILLBOX_AUTH_SECRET, for tokens of tillbox token';
+
 /**
- * Refuses a gateway that would be open to whoever reaches it. On this machine it may be; elsewhere it must know who
- * asks, and the line must be safe.
+ * Refuses a gateway that would be open to whoever reaches it. On this machine it may be, unless it is said that others
+ * come by way of a proxy here; elsewhere it must know who asks, and the line must be safe.
  * @throws CodedError `usage` that says what to set
  */
 export function refuseOpenDoor(host: string, door: DoorConfig, name = 'GATEWAY_HOST'): void {
-  if (isLoopback(host)) return;
-  const missing: string[] = [];
-  if (door.secret === undefined && door.jwks === undefined) {
-    missing.push(
-      'who asks: TILLBOX_AUTH_JWKS_URL with TILLBOX_AUTH_ISSUER and TILLBOX_AUTH_AUDIENCE, for tokens of an identity provider, or TILLBOX_AUTH_SECRET, for tokens of tillbox token',
-    );
+  const isOpen = door.secret === undefined && door.jwks === undefined;
+  if (isLoopback(host)) {
+    const opening = letsOthersIn(door).join(' and ');
+    if (!isOpen || opening === '') return;
+    const detail = `With ${opening} other machines come in by way of a proxy here, and there is missing\n- ${whoAsks}\nSet these, or leave out ${opening}.`;
+    throw new CodedError('usage', detail);
   }
+  const missing = isOpen ? [whoAsks] : [];
   if (door.tls === undefined && door.trustedProxies.length === 0) {
     missing.push(
       'a safe line: TILLBOX_TLS_CERT and TILLBOX_TLS_KEY, or TILLBOX_TRUST_PROXY with the addresses of the proxy in front that does TLS',
@@ -187,4 +192,13 @@ export function refuseOpenDoor(host: string, door: DoorConfig, name = 'GATEWAY_H
   if (missing.length === 0) return;
   const detail = `${name}=${host} can be reached from other machines, and there is missing\n- ${missing.join('\n- ')}\nSet these, or let ${name} be 127.0.0.1.`;
   throw new CodedError('usage', detail);
+}
+
+/** The variables that say that not this machine alone comes to what listens on loopback. */
+function letsOthersIn({ trustedProxies, allowedHosts }: DoorConfig): DoorVariable[] {
+  const isOwnName = (name: string) => isLoopback(name) || name.endsWith('.localhost');
+  return [
+    ...(trustedProxies.length > 0 ? (['TILLBOX_TRUST_PROXY'] as const) : []),
+    ...(allowedHosts.every(isOwnName) ? [] : (['TILLBOX_ALLOWED_HOSTS'] as const)),
+  ];
 }

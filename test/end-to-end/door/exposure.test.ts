@@ -35,6 +35,13 @@ describe('a gateway asked to listen to other machines', () => {
     });
   }
 
+  it('does not start open behind a proxy of this machine: everybody would come from here', async () => {
+    const env = { GATEWAY_PORT: '0', TILLBOX_TRUST_PROXY: '127.0.0.1' };
+    const { code, stderr } = await runTillbox(['serve', 'gateway'], { home: home.home, env });
+    expect(code).to.equal(2);
+    expect(stderr).to.contain('TILLBOX_TRUST_PROXY').and.contain('TILLBOX_AUTH_SECRET');
+  });
+
   it('does not start with a certificate that cannot be read', async () => {
     const env = {
       ...known,

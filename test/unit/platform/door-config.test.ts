@@ -19,6 +19,28 @@ describe('the door of a gateway', () => {
     for (const host of ['127.0.0.1', '127.1.2.3', 'localhost', '::1']) refuseOpenDoor(host, doorOf({}));
   });
 
+  for (const [variable, value] of [
+    ['TILLBOX_TRUST_PROXY', '127.0.0.1'],
+    ['TILLBOX_ALLOWED_HOSTS', 'localhost,shop.example'],
+  ] as const) {
+    it(`is not open on this machine either where ${variable} lets others in, and says what to set`, async () => {
+      for (const host of ['127.0.0.1', 'localhost', '::1']) {
+        const { message } = await refusal('usage', () => refuseOpenDoor(host, doorOf({ [variable]: value })));
+        expect(message)
+          .to.contain(variable)
+          .and.contain('TILLBOX_AUTH_SECRET')
+          .and.contain('TILLBOX_AUTH_JWKS_URL')
+          .and.not.contain('TILLBOX_TLS_CERT');
+        for (const identity of [known, provider])
+          refuseOpenDoor(host, doorOf({ [variable]: value, ...identity }));
+      }
+    });
+  }
+
+  it('may be open on this machine by names that are its own', () => {
+    refuseOpenDoor('127.0.0.1', doorOf({ TILLBOX_ALLOWED_HOSTS: 'localhost, 127.0.0.2, shop.localhost' }));
+  });
+
   for (const host of ['0.0.0.0', '::', '10.0.0.5', 'shop.example', '127.example.com']) {
     it(`is not open at ${host} without knowing who asks, and says what to set`, async () => {
       const { message } = await refusal('usage', () => refuseOpenDoor(host, doorOf({ ...tls })));
