@@ -18,7 +18,7 @@ export const doorVariables = {
   TILLBOX_TRUST_PROXY:
     'addresses or networks of proxies that do TLS in front of the gateway, comma-separated, such as 10.0.0.0/8',
   TILLBOX_ALLOWED_HOSTS:
-    'names the gateway is reached by, comma-separated (localhost, names without a dot and addresses always are)',
+    'names the gateway is reached by, of a container too, comma-separated (localhost, addresses and GATEWAY_HOST always are)',
   TILLBOX_CORS_ORIGINS:
     'origins whose pages may call the gateway, comma-separated, such as https://shop.example (default: none)',
   TILLBOX_RATE_PER_TOKEN: 'requests a second of one user, 0 for no limit (default: 100)',

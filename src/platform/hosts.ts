@@ -5,8 +5,9 @@ const rememberedMax = 1_000;
 
 /**
  * A check of `Host` headers, against pages that make a browser believe this server is theirs (DNS rebinding). For
- * that a page needs a name that it owns and that leads here. Addresses, and names without a dot, are not such
- * names; every other one must be on the list.
+ * that a page needs a name that it owns and that leads here. Addresses are no such names, and neither is localhost with
+ * what ends in it (RFC 6761); every other one must be on the list, also without a dot: in a local network whoever
+ * answers first (LLMNR, NetBIOS, a name given to DHCP) owns it.
  * @param allowed names in lower case
  */
 export function hostCheck(allowed: readonly string[]): (host: string | undefined) => boolean {
@@ -27,9 +28,7 @@ function isAllowed(host: string, names: ReadonlySet<string>): boolean {
   if (plain === undefined) return false;
   const name = plain.toLowerCase().replace(/\.$/, '');
   const isLocal = name === 'localhost' || name.endsWith('.localhost');
-  return (
-    isLocal || isIP(name) === 4 || (/^[a-z0-9_-]+$/.test(name) && !/^\d+$/.test(name)) || names.has(name)
-  );
+  return isLocal || isIP(name) === 4 || names.has(name);
 }
 
 /** A host as it stands in a URL: an address of IPv6 in brackets. */

@@ -303,7 +303,7 @@ describe('bad input', () => {
         const problem = expectProblem(await post('/orders', body), 413, 'body-too-large');
         expect(problem.detail).to.contain('16384 bytes');
         const chunked = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
-        const head = `POST /orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n`;
+        const head = `POST /orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n`;
         const answer = await sendBytes(system.url, `${head}Transfer-Encoding: chunked\r\n\r\n${chunked}`);
         expectProblem(answer, 413, 'body-too-large');
         const fits = `{"user_id":"anybody","amount":1${' '.repeat(16_384 - 32)}}`;
@@ -489,22 +489,25 @@ describe('bad input', () => {
     for (const [name, bytes] of [
       ['words', 'hello\r\n\r\n'],
       ['a TLS greeting', Buffer.from([0x16, 0x03, 0x01, 0x00, 0x05, 0x01, 0x02, 0x03, 0x04])],
-      ['another version', 'GET /livez HTTP/9.9\r\nHost: x\r\n\r\n'],
-      ['a control character in the path', 'GET /livez\x01 HTTP/1.1\r\nHost: x\r\n\r\n'],
-      ['a header without a name', 'GET /livez HTTP/1.1\r\nHost: x\r\n: y\r\n\r\n'],
-      ['a NUL in a header', 'GET /livez HTTP/1.1\r\nHost: x\r\nA: \0\r\n\r\n'],
+      ['another version', 'GET /livez HTTP/9.9\r\nHost: localhost\r\n\r\n'],
+      ['a control character in the path', 'GET /livez\x01 HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+      ['a header without a name', 'GET /livez HTTP/1.1\r\nHost: localhost\r\n: y\r\n\r\n'],
+      ['a NUL in a header', 'GET /livez HTTP/1.1\r\nHost: localhost\r\nA: \0\r\n\r\n'],
       [
         'two lengths',
-        'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello',
+        'POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello',
       ],
-      ['a length that is no number', 'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n'],
+      [
+        'a length that is no number',
+        'POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: abc\r\n\r\n',
+      ],
       [
         'a length and chunks',
-        'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+        'POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
       ],
       [
         'chunks that are none',
-        'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+        'POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
       ],
     ] as const) {
       it(`refuses ${name}`, async () => {
@@ -523,7 +526,7 @@ describe('bad input', () => {
     it('stores nothing of a request that ends in the middle', () =>
       expectNothingStored(async () => {
         const body = `{"user_id":"${alice}","amount":1}`;
-        const head = `POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length + 1}`;
+        const head = `POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length + 1}`;
         const { default: net } = await import('node:net');
         await new Promise<void>((resolve) => {
           const socket = net.connect(Number(new URL(system.url).port), '127.0.0.1', () => {

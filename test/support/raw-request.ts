@@ -38,7 +38,7 @@ export function sendRequest(
     host?: string;
   },
 ): Promise<RawAnswer> {
-  const { method, path, headers = [], body, host = 'tillbox' } = request;
+  const { method, path, headers = [], body, host = 'localhost' } = request;
   const length = body === undefined ? [] : [['Content-Length', String(Buffer.byteLength(body))] as const];
   const all = [['Host', host] as const, ['Connection', 'close'] as const, ...length, ...headers];
   const head = `${method} ${path} HTTP/1.1\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;

@@ -310,7 +310,7 @@ describe('a gateway before an orders service', () => {
     });
     const port = Number(new URL(url).port);
     const body = '{"user_id":"a","amount":1}';
-    const head = `POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+    const head = `POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
     const send = async () => {
       const socket = connect(port, '127.0.0.1').setEncoding('utf8');
       await once(socket, 'connect');

@@ -59,7 +59,8 @@ describe('platform: telemetry', () => {
     const statusFor = async (host: string) =>
       (await sendRequest(`http://127.0.0.1:${port}`, { method: 'GET', path: '/metrics', headers: [], host }))
         .status;
-    expect(await statusFor(`evil.example:${port}`)).to.equal(421);
+    for (const host of [`evil.example:${port}`, `attackerpc:${port}`])
+      expect(await statusFor(host)).to.equal(421);
     for (const host of [`127.0.0.1:${port}`, `localhost:${port}`])
       expect(await statusFor(host)).to.equal(200);
   });

@@ -163,11 +163,13 @@ describe('a gateway on this machine', () => {
     const { port } = new URL(system.url);
     const raw = (host: string) =>
       sendRequest(system.url, { method: 'GET', path: '/accounts/alice', headers: [['X-Test', '1']], host });
-    for (const host of [`evil.example:${port}`, 'evil.example', '127.0.0.1.evil.example']) {
+    // In a local network a name without a dot is whoever's answers first.
+    const names = [`evil.example:${port}`, 'evil.example', '127.0.0.1.evil.example', `attackerpc:${port}`];
+    for (const host of names) {
       const { status, text } = await raw(host);
       expect([host, status, JSON.parse(text).code]).to.deep.equal([host, 421, 'misdirected']);
     }
-    for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, 'tillbox'])
+    for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, 'shop.localhost'])
       expect((await raw(host)).status).to.equal(200);
   });
 

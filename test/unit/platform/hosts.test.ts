@@ -3,14 +3,13 @@ import { clientAddresses, countedAddress } from '../../../src/platform/client-ad
 import { hostCheck } from '../../../src/platform/hosts.ts';
 
 describe('the hosts a gateway answers for', () => {
-  const isOurs = hostCheck(['shop.example']);
+  const isOurs = hostCheck(['shop.example', 'gateway']);
   for (const host of [
     '127.0.0.1:7420',
     'localhost',
     'LOCALHOST:1',
     '[::1]:7420',
     '10.1.2.3',
-    'tillbox',
     'gateway:80',
     'a.localhost',
     'shop.example',
@@ -22,6 +21,8 @@ describe('the hosts a gateway answers for', () => {
   }
   for (const host of [
     'evil.example',
+    'attackerpc:17524',
+    'tillbox',
     'evil.example:7420',
     'shop.example.evil.com',
     'notshop.example',
