@@ -45,8 +45,10 @@ export interface TestProvider {
   sign(claims: JWTPayload, header?: { alg: string; kid?: string }): Promise<string>;
   /** The public key as everybody has it. */
   publicKey: string;
-  /** Whether it answers. */
+  /** Whether it answers nothing. */
   away: boolean;
+  /** Whether it has withdrawn its key. */
+  withdrawn: boolean;
   stop(): Promise<void>;
 }
 
@@ -57,8 +59,9 @@ export async function startTestProvider(alg = 'RS256'): Promise<TestProvider> {
   let reads = 0;
   const server = createServer((_request, response) => {
     reads += 1;
-    if (provider.away) response.writeHead(503).end();
-    else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys: [jwk] }));
+    if (provider.away) return void response.writeHead(503).end();
+    const keys = provider.withdrawn ? [] : [jwk];
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const provider: TestProvider = {
@@ -67,6 +70,7 @@ export async function startTestProvider(alg = 'RS256'): Promise<TestProvider> {
     sign: (claims, header = { alg, kid: 'key-1' }) => sign(claims, privateKey, header),
     publicKey: await exportSPKI(publicKey),
     away: false,
+    withdrawn: false,
     stop: () => new Promise((resolve) => server.close(() => resolve())),
   };
   return provider;

@@ -2,7 +2,7 @@ import type { Principal } from './principal.ts';
 import { tokenMissing, tokenRefused } from './refusals.ts';
 import type { CheckedToken } from './tokens.ts';
 
-/** How long a check is believed without another: so long a withdrawn key still counts. */
+/** How long a check is believed without another, at most. A check with keys that may be withdrawn says how long. */
 const believedMsMax = 300_000;
 /** What is remembered of tokens, in characters of headers: some 20,000 tokens. */
 const charactersMax = 16_000_000;
@@ -51,8 +51,8 @@ export class BelievedTokens {
     const underWay = this.#underWay.get(header);
     if (underWay !== undefined) return underWay;
     const checking = this.#check(token)
-      .then(({ principal, expiresAt }) => {
-        this.#remember(header, { principal, until: Math.min(expiresAt, now + believedMsMax) });
+      .then(({ principal, believedUntil }) => {
+        this.#remember(header, { principal, until: Math.min(believedUntil, now + believedMsMax) });
         return principal;
       })
       .finally(() => this.#underWay.delete(header));

@@ -1,4 +1,13 @@
-import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import {
+  createRemoteJWKSet,
+  decodeProtectedHeader,
+  type ExportedJWKSCache,
+  errors,
+  type JWTPayload,
+  jwksCache,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
 import { CodedError } from '../errors.ts';
 import { isSubject, type Principal, type Scope, scopes } from './principal.ts';
 import { scopeMissing, tokenRefused } from './refusals.ts';
@@ -24,42 +33,55 @@ const jwksAlgorithms = [
 /** Clocks of the issuer and of this machine may differ so much. */
 const clockToleranceSeconds = 5;
 const jwksMsMax = 3_000;
-/** How long keys are believed, hence how long a withdrawn one still counts, on top of `believedMsMax`. */
+/** How long keys are believed since they were read, and what they say of a token: so long a withdrawn one counts. */
 const jwksKeptMs = 300_000;
 /** A token that names an unknown key makes the keys be read again at most so often. */
 const jwksCooldownMs = 30_000;
 
-/** Who a token is for, and until when it counts, in milliseconds since 1970. */
+/** Who a token is for, and until when that may be believed, in milliseconds since 1970. */
 export interface CheckedToken {
   principal: Principal;
-  expiresAt: number;
+  /** Its own end, or when the keys it was checked with are to be read again, whichever comes first. */
+  believedUntil: number;
 }
 
 /** A check of tokens against these sources. It rejects with `unauthenticated`, `forbidden` or `unavailable`. */
 export function tokenCheck(sources: TokenSources): (token: string) => Promise<CheckedToken> {
   const { secret, jwks } = sources;
   const key = secret && new TextEncoder().encode(secret.secret);
-  const keys =
-    jwks &&
-    createRemoteJWKSet(new URL(jwks.jwksUrl), {
-      timeoutDuration: jwksMsMax,
-      cacheMaxAge: jwksKeptMs,
-      cooldownDuration: jwksCooldownMs,
-    });
+  const provider = jwks && providerOf(jwks.jwksUrl);
   return async (token) => {
     const algorithm = algorithmOf(token);
     try {
       if (secret && key && secretAlgorithms.includes(algorithm)) {
         return checked((await jwtVerify(token, key, rulesOf(secret, secretAlgorithms))).payload);
       }
-      if (jwks && keys && jwksAlgorithms.includes(algorithm)) {
-        return checked((await jwtVerify(token, keys, rulesOf(jwks, jwksAlgorithms))).payload);
+      if (jwks && provider && jwksAlgorithms.includes(algorithm)) {
+        // Read before the check: keys that are read again meanwhile are not those it may have been checked with.
+        const knownUntil = provider.keptUntil();
+        const { payload } = await jwtVerify(token, provider.keys, rulesOf(jwks, jwksAlgorithms));
+        const { principal, believedUntil } = checked(payload);
+        return { principal, believedUntil: Math.min(believedUntil, knownUntil ?? provider.keptUntil() ?? 0) };
       }
     } catch (error) {
       throw refusalOf(error);
     }
     throw tokenRefused('its algorithm is not accepted here');
   };
+}
+
+/** The keys of an identity provider, and until when those known now are kept; undefined when they are to be read. */
+function providerOf(url: string) {
+  // The library writes into it what it read, and when.
+  const cache: Partial<ExportedJWKSCache> = {};
+  const keys = createRemoteJWKSet(new URL(url), {
+    timeoutDuration: jwksMsMax,
+    cacheMaxAge: jwksKeptMs,
+    cooldownDuration: jwksCooldownMs,
+    [jwksCache]: cache as ExportedJWKSCache,
+  });
+  const keptUntil = () => (keys.fresh ? (cache.uat ?? 0) + jwksKeptMs : undefined);
+  return { keys, keptUntil };
 }
 
 function algorithmOf(token: string): string {
@@ -81,7 +103,7 @@ function checked(claims: JWTPayload): CheckedToken {
   const scope = granted.includes('operator') ? 'operator' : granted.includes('user') ? 'user' : undefined;
   if (scope === undefined) throw scopeMissing('user operator');
   if (!isSubject(claims.sub, scope)) throw tokenRefused('its sub is not the id of a user');
-  return { principal: { subject: claims.sub, scope }, expiresAt: (claims.exp ?? 0) * 1_000 };
+  return { principal: { subject: claims.sub, scope }, believedUntil: (claims.exp ?? 0) * 1_000 };
 }
 
 /** Scopes as RFC 8693 writes them, in one text, and as some providers do, in a list `scp`. */

@@ -4,12 +4,12 @@ import { refusal } from '../../../support/refusal.ts';
 
 describe('tokens that were checked before', () => {
   const alice = { subject: 'alice', scope: 'user' } as const;
-  /** A check that counts, of tokens that expire at 1,000,000. */
+  /** A check that counts, of tokens that count until 1,000,000. */
   function counted() {
     const calls: string[] = [];
     const tokens = new BelievedTokens(async (token) => {
       calls.push(token);
-      return { principal: alice, expiresAt: 1_000_000 };
+      return { principal: alice, believedUntil: 1_000_000 };
     });
     return { tokens, calls };
   }

@@ -1,5 +1,7 @@
+import { mock } from 'node:test';
 import { expect } from 'chai';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { BelievedTokens } from '../../../../src/platform/identity/believed-tokens.ts';
 import { ownParties } from '../../../../src/platform/identity/token-sources.ts';
 import { type CheckedToken, signToken, tokenCheck } from '../../../../src/platform/identity/tokens.ts';
 import { refusal } from '../../../support/refusal.ts';
@@ -19,9 +21,9 @@ describe('a check of bearer tokens', () => {
 
   it('knows who a token it signed itself is for', async () => {
     const token = await signToken(secret, { subject: 'alice', scope: 'user', seconds: 60 });
-    const { principal, expiresAt } = await check(token);
+    const { principal, believedUntil } = await check(token);
     expect(principal).to.deep.equal({ subject: 'alice', scope: 'user' });
-    expect(expiresAt - Date.now()).to.be.within(50_000, 61_000);
+    expect(believedUntil - Date.now()).to.be.within(50_000, 61_000);
   });
 
   it('takes the widest scope of several, in either way to write them', async () => {
@@ -161,6 +163,30 @@ describe('a check of bearer tokens', () => {
         await refusal('unauthenticated', () => checkOfProvider(token));
       }
       expect(provider.reads()).to.be.lessThan(4);
+    });
+
+    it('is believed for five minutes since the keys were read, however late a token came', async () => {
+      const minuteMs = 60_000;
+      const start = Date.UTC(2027, 0, 1);
+      mock.timers.enable({ apis: ['Date'], now: start });
+      try {
+        const check = tokenCheck({ jwks: { jwksUrl: provider.url, ...ownParties } });
+        const tokens = new BelievedTokens(check);
+        const header = `Bearer ${await provider.sign(claimsFor('alice', { exp: start / 1_000 + 3_600 }))}`;
+        const reads = provider.reads();
+        expect((await check(header.slice('Bearer '.length))).believedUntil).to.equal(start + 5 * minuteMs);
+        mock.timers.setTime(start + 4 * minuteMs);
+        expect((await tokens.principalOf(header, Date.now())).subject).to.equal('alice');
+        expect(provider.reads()).to.equal(reads + 1);
+        // Withdrawn by now: what was believed of it ends with the keys.
+        provider.withdrawn = true;
+        expect(tokens.principalOf(header, start + 5 * minuteMs - 1)).to.include({ subject: 'alice' });
+        mock.timers.setTime(start + 5 * minuteMs);
+        await refusal('unauthenticated', () => tokens.principalOf(header, Date.now()));
+      } finally {
+        provider.withdrawn = false;
+        mock.timers.reset();
+      }
     });
 
     it('says that it cannot check while the provider is away: that is no fault of the token', async () => {
