@@ -105,7 +105,8 @@ export class Door {
         'The Host header names another host. Whoever runs this gateway lists its names in TILLBOX_ALLOWED_HOSTS.';
       throw new CodedError('misdirected', detail);
     }
-    if (this.#byProxyAlone && !this.#addresses.isTrusted(socket.remoteAddress ?? '')) {
+    const { remoteAddress = '', localAddress = '' } = socket;
+    if (this.#byProxyAlone && !this.#addresses.isTrusted(remoteAddress, localAddress)) {
       throw new CodedError(
         'forbidden',
         'This gateway is reached by way of its proxy alone. Use its public URL.',

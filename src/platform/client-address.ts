@@ -6,8 +6,11 @@ const hopsMax = 20;
 
 /** Who is behind a connection, and whether it may come so. */
 export interface ClientAddresses {
-  /** Whether a connection comes from a trusted proxy, or from this machine. */
-  isTrusted(peer: string): boolean;
+  /**
+   * Whether a connection comes from a trusted proxy, or from this machine: from loopback, or from the very address it
+   * came to, which no other machine has.
+   */
+  isTrusted(peer: string, local: string): boolean;
   /** The address of the client: the last one on the way here that is not a proxy of ours. */
   clientOf(peer: string, forwardedFor: string | undefined): string;
 }
@@ -21,7 +24,8 @@ export function clientAddresses(proxies: readonly Network[]): ClientAddresses {
     return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6');
   };
   return {
-    isTrusted: (peer) => isProxy(plainAddress(peer)) || isOfThisMachine(plainAddress(peer)),
+    isTrusted: (peer, local) =>
+      isProxy(plainAddress(peer)) || isOfThisMachine(plainAddress(peer)) || (peer !== '' && peer === local),
     clientOf: (peer, forwardedFor) => {
       let client = plainAddress(peer);
       if (forwardedFor === undefined || proxies.length === 0) return client;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { request } from 'node:https';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { principalHeaderName } from '../../../src/platform/identity/gateway-credential.ts';
@@ -138,7 +139,21 @@ describe('a gateway behind a proxy', () => {
     expect(refused.length).to.be.greaterThan(9);
     expect(await from('203.0.113.2')).to.equal(401);
   });
+
+  it('lets in its own machine by the address it is bound to, as the command line comes', async function () {
+    const address = ownAddress();
+    if (address === undefined) return this.skip();
+    const url = await start({ GATEWAY_HOST: address, TILLBOX_TRUST_PROXY: '10.99.0.1', ...known });
+    // Not 403, go round by the proxy, but 401: who are you?
+    expect((await fetch(`${url}/accounts/bob`)).status).to.equal(401);
+  });
 });
+
+/** An address of this machine that is not loopback; undefined where it has none. */
+function ownAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.find(({ internal, family }) => !internal && family === 'IPv4')?.address;
+}
 
 describe('a gateway on this machine', () => {
   const system = useSystem([], { TILLBOX_CORS_ORIGINS: 'https://shop.example' });

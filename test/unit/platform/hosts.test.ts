@@ -74,13 +74,17 @@ describe('the address of a client', () => {
   });
 
   it('may come directly only when it is a proxy or on this machine', () => {
-    expect(['10.0.0.1', '127.0.0.1', '::1', '::ffff:127.0.0.1'].map(behind.isTrusted)).to.deep.equal([
-      true,
-      true,
-      true,
-      true,
-    ]);
-    expect(['203.0.113.9', '2001:db8::1', ''].map(behind.isTrusted)).to.deep.equal([false, false, false]);
+    const mayCome = (peers: string[], local: string) => peers.filter((peer) => behind.isTrusted(peer, local));
+    const near = ['10.0.0.1', '127.0.0.1', '::1', '::ffff:127.0.0.1'];
+    expect(mayCome(near, '192.0.2.2')).to.deep.equal(near);
+    expect(mayCome(['203.0.113.9', '2001:db8::1', ''], '192.0.2.2')).to.deep.equal([]);
+  });
+
+  it('may come directly from the address it comes to, which is this machine’s own', () => {
+    for (const own of ['192.0.2.2', '::ffff:192.0.2.2', '2001:db8::2'])
+      expect(behind.isTrusted(own, own)).to.equal(true);
+    expect(behind.isTrusted('192.0.2.3', '192.0.2.2')).to.equal(false);
+    expect(behind.isTrusted('', '')).to.equal(false);
   });
 
   it('counts by its network where it is IPv6, so that a client cannot take another one each time', () => {
