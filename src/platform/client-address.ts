@@ -1,6 +1,11 @@
 import { BlockList, isIP } from 'node:net';
 import type { Network } from './door-config.ts';
 
+/**
+ * Who is behind a proxy of this machine that names nobody one can read: all of them together. They are no clients of
+ * this machine itself, for which there are no limits.
+ */
+const unreadable = 'unreadable';
 /** Addresses of a chain of proxies that are looked at: more helps nobody. */
 const hopsMax = 20;
 
@@ -11,7 +16,10 @@ export interface ClientAddresses {
    * came to, which no other machine has.
    */
   isTrusted(peer: string, local: string): boolean;
-  /** The address of the client: the last one on the way here that is not a proxy of ours. */
+  /**
+   * The address of the client: the last one on the way here that is not a proxy of ours. Where a proxy names none that
+   * can be read, that proxy's, but for one of this machine a word that stands for all its clients.
+   */
   clientOf(peer: string, forwardedFor: string | undefined): string;
 }
 
@@ -30,16 +38,25 @@ export function clientAddresses(proxies: readonly Network[]): ClientAddresses {
       let client = plainAddress(peer);
       if (forwardedFor === undefined || proxies.length === 0) return client;
       const hops = forwardedFor.split(',').slice(-hopsMax);
-      const isNear = isOfThisMachine(client);
       while (isProxy(client)) {
-        const before = plainAddress(hops.pop()?.trim() ?? '');
+        const hop = hops.pop();
+        if (hop === undefined) return client;
+        const before = addressIn(hop);
+        const isNear = isOfThisMachine(client);
+        if (isIP(before) === 0) return isNear ? unreadable : client;
         // Nobody comes from elsewhere with an address of this machine, for which there are no limits.
-        if (isIP(before) === 0 || (isOfThisMachine(before) && !isNear)) return client;
+        if (isOfThisMachine(before) && !isNear) return client;
         client = before;
       }
       return client;
     },
   };
+}
+
+/** The address in a hop: some proxies write the port as well, and then an address of IPv6 in brackets. */
+function addressIn(hop: string): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/.exec(hop.trim()) ?? [];
+  return plainAddress(bracketed ?? plain ?? hop.trim());
 }
 
 /** Whether the address is one of this machine itself. */

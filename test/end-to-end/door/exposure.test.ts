@@ -140,6 +140,16 @@ describe('a gateway behind a proxy', () => {
     expect(await from('203.0.113.2')).to.equal(401);
   });
 
+  it('limits who comes by a proxy of its own machine, whatever that writes of them', async () => {
+    const url = await start({ TILLBOX_TRUST_PROXY: '127.0.0.1', ...known });
+    const limitFor = async (chain: string) =>
+      (await fetch(`${url}/openapi.json`, { headers: { 'x-forwarded-for': chain } })).headers.has(
+        'ratelimit',
+      );
+    for (const chain of ['203.0.113.9', '203.0.113.9:4711', '[2001:db8::1]:443', '203.0.113.9,', 'unknown'])
+      expect([chain, await limitFor(chain)]).to.deep.equal([chain, true]);
+  });
+
   it('lets in its own machine by the address it is bound to, as the command line comes', async function () {
     const address = ownAddress();
     if (address === undefined) return this.skip();

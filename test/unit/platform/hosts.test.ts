@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { clientAddresses, countedAddress } from '../../../src/platform/client-address.ts';
+import { clientAddresses, countedAddress, isOfThisMachine } from '../../../src/platform/client-address.ts';
 import { hostCheck } from '../../../src/platform/hosts.ts';
 
 describe('the hosts a gateway answers for', () => {
@@ -66,6 +66,42 @@ describe('the address of a client', () => {
     expect(behind.clientOf('10.1.2.3', '127.0.0.1')).to.equal('10.1.2.3');
     const near = clientAddresses([{ address: '127.0.0.1', prefix: 32, family: 'ipv4' }]);
     expect(near.clientOf('127.0.0.1', '127.0.0.9')).to.equal('127.0.0.9');
+    const both = clientAddresses([
+      { address: '127.0.0.1', prefix: 32, family: 'ipv4' },
+      { address: '10.0.0.0', prefix: 8, family: 'ipv4' },
+    ]);
+    expect(both.clientOf('127.0.0.1', '127.0.0.9, 10.0.0.5')).to.equal('10.0.0.5');
+  });
+
+  it('is read with a port and in brackets too, as some proxies write it', () => {
+    for (const [hop, address] of [
+      ['203.0.113.9:4711', '203.0.113.9'],
+      ['[2001:db8::1]:443', '2001:db8::1'],
+      ['[2001:db8::1]', '2001:db8::1'],
+      ['[::ffff:203.0.113.9]:1', '203.0.113.9'],
+    ] as const) {
+      expect(behind.clientOf('10.0.0.1', `1.1.1.1, ${hop}`)).to.equal(address);
+      expect(behind.clientOf('10.0.0.1', `${hop}, 10.2.2.2:80`)).to.equal(address);
+    }
+  });
+
+  it('is never this machine where a proxy of this machine names nobody one can read', () => {
+    const near = clientAddresses([{ address: '127.0.0.0', prefix: 8, family: 'ipv4' }]);
+    const unreadable = [
+      '203.0.113.9,',
+      '',
+      'unknown',
+      '[203.0.113.9',
+      '203.0.113.9:x',
+      '127.0.0.1:',
+      '1.2.3',
+    ];
+    const counted = new Set(unreadable.map((chain) => countedAddress(near.clientOf('127.0.0.1', chain))));
+    expect(counted.size).to.equal(1);
+    for (const address of counted) expect(isOfThisMachine(address)).to.equal(false);
+    // Its own clients, and those that it passes on, come from here.
+    expect(near.clientOf('127.0.0.1', undefined)).to.equal('127.0.0.1');
+    expect(near.clientOf('127.0.0.1', '127.0.0.1')).to.equal('127.0.0.1');
   });
 
   it('is the proxy where that does not say, or says nonsense', () => {
