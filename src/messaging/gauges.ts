@@ -23,7 +23,8 @@ export interface Gauged {
 /**
  * Observes, whenever somebody looks, what waits: the outbox and the inbox of a service by one bounded statement on
  * its own schema, the queues and its dead letters by pg-boss's own statistics, and its connections to both. A place that
- * cannot be measured is missing, never zero. Answers what ends it.
+ * cannot be measured is not observed, and hence missing (as the readers of `openMetrics` have it), never zero. Answers
+ * what ends it.
  */
 export function observeService(meter: Meter, { name, database, broker, queue, isReady }: Gauged): () => void {
   const gauge = (gaugeName: string, description: string, unit = '') =>

@@ -7,15 +7,15 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
+import { withVanishingGauges } from '../../src/platform/telemetry/vanishing-gauges.ts';
 
-/** A meter whose measurements a test can read. */
+/** A meter whose measurements a test can read, as a daemon's readers would. */
 export class Metered {
   readonly meter: Meter;
   readonly #exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-  readonly #reader = new PeriodicExportingMetricReader({
-    exporter: this.#exporter,
-    exportIntervalMillis: 3_600_000,
-  });
+  readonly #reader = withVanishingGauges(
+    new PeriodicExportingMetricReader({ exporter: this.#exporter, exportIntervalMillis: 3_600_000 }),
+  );
   readonly #provider = new MeterProvider({ readers: [this.#reader] });
 
   constructor() {

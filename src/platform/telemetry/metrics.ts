@@ -34,8 +34,11 @@ export async function openMetrics(
     ...(endpoint === undefined ? [] : [endpoint.reader]),
     ...(metrics.otlp ? [await collectorReader(metrics.exportMs)] : []),
   ];
-  const { MeterProvider } = await import('@opentelemetry/sdk-metrics');
-  const provider = new MeterProvider({ readers, resource });
+  const [{ MeterProvider }, { withVanishingGauges }] = await Promise.all([
+    import('@opentelemetry/sdk-metrics'),
+    import('./vanishing-gauges.ts'),
+  ]);
+  const provider = new MeterProvider({ readers: readers.map(withVanishingGauges), resource });
   const meter = provider.getMeter('tillbox');
   const unobserve = observeProcess(meter);
   if (endpoint !== undefined) log.info({ url: endpoint.url }, 'metrics listening');
@@ -51,6 +54,7 @@ export async function openMetrics(
     },
   };
 }
+
 /** The endpoint stands on our own HTTP server, for its limits; the exporter only writes the answer. */
 async function prometheusEndpoint(host: string, port: number, log: Logger) {
   const { PrometheusExporter } = await import('@opentelemetry/exporter-prometheus');

@@ -49,6 +49,37 @@ describe('messaging: gauges', () => {
     expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 1 });
   });
 
+  it('go missing with a database that is away, one place and not the other, and come back with it', async () => {
+    let isAway = false;
+    const answer = async <Answer>(value: Answer) => {
+      if (isAway) throw new Error('away');
+      return value;
+    };
+    observe(() => answer([place]), {
+      broker: { jobsIn: () => answer({ ready: 4 }), connections: { used: 1, idle: 2, wanted: 0 } },
+    });
+    const readWaiting = async () => ({
+      depth: await metered.read('tillbox.queue.depth'),
+      oldest: await metered.read('tillbox.queue.oldest'),
+      jobs: Object.keys(await metered.read('tillbox.queue.jobs')).length,
+      pool: (await metered.read('tillbox.pool.waiting'))['orders'],
+    });
+    const measured = { depth: { 'orders-outbox': 7 }, oldest: { 'orders-outbox': 1.5 }, jobs: 3, pool: 2 };
+    expect(await readWaiting()).to.deep.equal(measured);
+    isAway = true;
+    expect(await readWaiting()).to.deep.equal({ depth: {}, oldest: {}, jobs: 0, pool: 2 });
+    isAway = false;
+    expect(await readWaiting()).to.deep.equal(measured);
+  });
+
+  it('are missing when nobody observes them any more', async () => {
+    const end = observe(async () => [place]);
+    expect(await metered.read('tillbox.queue.depth')).to.deep.equal({ 'orders-outbox': 7 });
+    end();
+    expect(await metered.read('tillbox.queue.depth')).to.deep.equal({});
+    expect(await metered.read('tillbox.ready')).to.deep.equal({});
+  });
+
   it('wait for no database that hangs', async () => {
     observe(() => new Promise(() => {}));
     expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 1 });

@@ -1,0 +1,29 @@
+import {
+  AggregationTemporality,
+  type CollectionResult,
+  InstrumentType,
+  type MetricReader,
+} from '@opentelemetry/sdk-metrics';
+
+/**
+ * Lets a reader tell of gauges only what was observed since it read before, so that what can no longer be measured is
+ * missing. By itself the SDK repeats the last value of such a series for as long as the process lives: it keeps gauges
+ * as it keeps sums, which is what their temporality chooses and nothing else (the text of Prometheus and OTLP have none
+ * for gauges). Where two readers ask, each gets what either observed: a series is missing at the one that asks less
+ * often up to one interval of its own later. Answers the reader.
+ */
+export function withVanishingGauges<Reader extends MetricReader>(reader: Reader): Reader {
+  const select = reader.selectAggregationTemporality.bind(reader);
+  reader.selectAggregationTemporality = (type) =>
+    type === InstrumentType.OBSERVABLE_GAUGE ? AggregationTemporality.DELTA : select(type);
+  // Two that read at the same moment share it: else one would take what was observed for the other.
+  const collect = reader.collect.bind(reader);
+  let collecting: Promise<CollectionResult> | undefined;
+  reader.collect = (options) => {
+    collecting ??= collect(options).finally(() => {
+      collecting = undefined;
+    });
+    return collecting;
+  };
+  return reader;
+}
