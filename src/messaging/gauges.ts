@@ -1,6 +1,7 @@
 import type { BatchObservableResult, Meter } from '@opentelemetry/api';
 import type { Database } from '../platform/database.ts';
-import { observeReadiness } from '../platform/telemetry/readiness-metric.ts';
+import { oneAtATime } from '../platform/one-at-a-time.ts';
+import { readinessGauge } from '../platform/telemetry/readiness-metric.ts';
 import { within } from '../platform/within.ts';
 import type { Broker } from './broker/broker.ts';
 import { deadLetterQueueOf } from './dead-letters.ts';
@@ -17,14 +18,15 @@ export interface Gauged {
   broker: Pick<Broker, 'jobsIn' | 'connections'>;
   /** The queue it receives from. */
   queue: Queue;
+  /** Whether it has everything it begins with: before that, and after its end, nothing is asked. */
   isReady(): boolean;
 }
 
 /**
  * Observes, whenever somebody looks, what waits: the outbox and the inbox of a service by one bounded statement on
  * its own schema, the queues and its dead letters by pg-boss's own statistics, and its connections to both. A place that
- * cannot be measured is not observed, and hence missing (as the readers of `openMetrics` have it), never zero. Answers
- * what ends it.
+ * cannot be measured is not observed, and hence missing (as the readers of `openMetrics` have it), never zero. Whether
+ * it works is whether both have just answered that: `tillbox.ready` costs no question of its own. Answers what ends it.
  */
 export function observeService(meter: Meter, { name, database, broker, queue, isReady }: Gauged): () => void {
   const gauge = (gaugeName: string, description: string, unit = '') =>
@@ -34,34 +36,47 @@ export function observeService(meter: Meter, { name, database, broker, queue, is
   const jobs = gauge('tillbox.queue.jobs', 'Jobs of a queue by state, as pg-boss last counted them.');
   const connections = gauge('tillbox.pool.connections', 'Connections to a database, by state.');
   const waiting = gauge('tillbox.pool.waiting', 'Who waits for a connection.');
+  const ready = readinessGauge(meter);
+  const measureDepths = oneAtATime(() => readDepths(database, name));
+  // Of the other's queue as well: while all who read it are away, nobody else tells how long it gets.
+  const measureJobs = oneAtATime(() => countJobs(broker, [...queues, deadLetterQueueOf(queue)]));
 
-  const observeStored = async (result: BatchObservableResult) => {
-    for (const place of await readDepths(database, name)) {
-      result.observe(depth, place.depth, { queue: place.name });
-      result.observe(oldest, place.oldestSeconds, { queue: place.name });
-    }
-  };
-  const observeJobs = async (result: BatchObservableResult) => {
-    // Of the other's queue as well: while all who read it are away, nobody else tells how long it gets.
-    for (const one of [...queues, deadLetterQueueOf(queue)]) {
-      const counts = await broker.jobsIn(one);
-      for (const [state, count] of Object.entries(counts)) result.observe(jobs, count, { queue: one, state });
-    }
-  };
   const observe = async (result: BatchObservableResult) => {
     for (const [to, pool] of Object.entries({ [name]: database.connections, broker: broker.connections })) {
       result.observe(connections, pool.used, { database: to, state: 'used' });
       result.observe(connections, pool.idle, { database: to, state: 'idle' });
       result.observe(waiting, pool.wanted, { database: to });
     }
-    if (!isReady()) return;
-    await within(measureMsMax, Promise.allSettled([observeStored(result), observeJobs(result)]));
+    const [depths, counts] = isReady()
+      ? await Promise.all([inTime(measureDepths()), inTime(measureJobs())])
+      : [];
+    for (const place of depths ?? []) {
+      result.observe(depth, place.depth, { queue: place.name });
+      result.observe(oldest, place.oldestSeconds, { queue: place.name });
+    }
+    for (const { queue: counted, state, count } of counts ?? [])
+      result.observe(jobs, count, { queue: counted, state });
+    result.observe(ready, depths !== undefined && counts !== undefined ? 1 : 0);
   };
-  const observed = [depth, oldest, jobs, connections, waiting];
+  const observed = [depth, oldest, jobs, connections, waiting, ready];
   meter.addBatchObservableCallback(observe, observed);
-  const endReadiness = observeReadiness(meter, isReady);
-  return () => {
-    endReadiness();
-    meter.removeBatchObservableCallback(observe, observed);
-  };
+  return () => meter.removeBatchObservableCallback(observe, observed);
+}
+
+/** The jobs of these queues by state. Rejects while the broker is away. */
+async function countJobs(broker: Pick<Broker, 'jobsIn'>, names: readonly string[]) {
+  const counted: { queue: string; state: string; count: number }[] = [];
+  for (const queue of names) {
+    const counts = Object.entries(await broker.jobsIn(queue));
+    counted.push(...counts.map(([state, count]) => ({ queue, state, count })));
+  }
+  return counted;
+}
+
+/** What was measured; undefined when that failed, or takes too long. */
+function inTime<Measured>(measuring: Promise<Measured>): Promise<Measured | undefined> {
+  return within(
+    measureMsMax,
+    measuring.catch(() => undefined),
+  );
 }

@@ -1,9 +1,5 @@
-import {
-  AggregationTemporality,
-  type CollectionResult,
-  InstrumentType,
-  type MetricReader,
-} from '@opentelemetry/sdk-metrics';
+import { AggregationTemporality, InstrumentType, type MetricReader } from '@opentelemetry/sdk-metrics';
+import { oneAtATime } from '../one-at-a-time.ts';
 
 /**
  * Lets a reader tell of gauges only what was observed since it read before, so that what can no longer be measured is
@@ -17,13 +13,6 @@ export function withVanishingGauges<Reader extends MetricReader>(reader: Reader)
   reader.selectAggregationTemporality = (type) =>
     type === InstrumentType.OBSERVABLE_GAUGE ? AggregationTemporality.DELTA : select(type);
   // Two that read at the same moment share it: else one would take what was observed for the other.
-  const collect = reader.collect.bind(reader);
-  let collecting: Promise<CollectionResult> | undefined;
-  reader.collect = (options) => {
-    collecting ??= collect(options).finally(() => {
-      collecting = undefined;
-    });
-    return collecting;
-  };
+  reader.collect = oneAtATime(reader.collect.bind(reader));
   return reader;
 }

@@ -38,15 +38,16 @@ describe('messaging: metrics while a database is away', function () {
   let collector: Awaited<ReturnType<typeof openCollector>>;
   let telemetry: Telemetry;
   let orders: Service;
+  let url: string;
 
   before(async () => {
-    const through: Record<string, string> = {};
+    const through = { orders: '', broker: '' };
     for (const name of ['orders', 'broker'] as const) {
-      const url = new URL(databases.urls[name]);
-      ways[name] = new TcpProxy({ host: url.hostname, port: Number(url.port) });
+      const direct = new URL(databases.urls[name]);
+      ways[name] = new TcpProxy({ host: direct.hostname, port: Number(direct.port) });
       await ways[name].open();
-      Object.assign(url, { hostname: '127.0.0.1', port: String(ways[name].port) });
-      through[name] = url.href;
+      Object.assign(direct, { hostname: '127.0.0.1', port: String(ways[name].port) });
+      through[name] = direct.href;
     }
     collector = await openCollector();
     // The exporter reads the environment itself.
@@ -60,15 +61,15 @@ describe('messaging: metrics while a database is away', function () {
     })) as Telemetry;
     delete process.env['OTEL_EXPORTER_OTLP_ENDPOINT'];
     orders = createOrdersDaemon({
-      databaseUrl: through['orders'] as string,
-      brokerUrl: through['broker'] as string,
+      databaseUrl: through.orders,
+      brokerUrl: through.broker,
       host: '127.0.0.1',
       port: 0,
       retention: { inboxRetentionDays: 7, idempotencyRetentionDays: 7 },
       meter: telemetry.meter,
       log: silentLog,
     });
-    await orders.start();
+    url = await orders.start();
     expect(await orders.untilReady()).to.equal(true);
   });
   after(async () => {
@@ -86,9 +87,10 @@ describe('messaging: metrics while a database is away', function () {
       oldest: of('tillbox_queue_oldest', { queue: 'orders-outbox' }),
       jobs: of('tillbox_queue_jobs', { queue: 'payment-results', state: 'ready' }),
       waiting: of('tillbox_pool_waiting', { database: 'orders' }),
+      ready: of('tillbox_ready'),
     };
   }
-  const healthy = { depth: 0, oldest: 0, jobs: 0, waiting: 0 };
+  const healthy = { depth: 0, oldest: 0, jobs: 0, waiting: 0, ready: 1 };
   const patience = { withinMs: 20_000, everyMs: 50 };
   const becomes = (expected: Awaited<ReturnType<typeof told>>) =>
     eventually(async () => expect(await told()).to.deep.equal(expected), patience);
@@ -98,11 +100,11 @@ describe('messaging: metrics while a database is away', function () {
       expect(Object.fromEntries(has)).to.deep.equal(expected);
     }, patience);
 
-  it('leave out its places until it is back, in what Prometheus reads and in what a collector is sent', async () => {
+  it('leave out its places until it is back, and say that orders does not work, in what Prometheus reads and in what a collector is sent', async () => {
     await becomes(healthy);
     await collects({ 'tillbox.queue.depth': true, 'tillbox.queue.jobs': true });
     await ways.orders.close();
-    await becomes({ ...healthy, depth: Number.NaN, oldest: Number.NaN });
+    await becomes({ ...healthy, depth: Number.NaN, oldest: Number.NaN, ready: 0 });
     await collects({
       'tillbox.queue.depth': false,
       'tillbox.queue.oldest': false,
@@ -113,10 +115,11 @@ describe('messaging: metrics while a database is away', function () {
     await collects({ 'tillbox.queue.depth': true, 'tillbox.queue.oldest': true });
   });
 
-  it('leave out the queues while the broker is away', async () => {
+  it('leave out the queues while the broker is away, and say that orders does not work', async () => {
     await becomes(healthy);
     await ways.broker.close();
-    await becomes({ ...healthy, jobs: Number.NaN });
+    expect((await fetch(`${url}/readyz`)).status, 'orders are accepted without it').to.equal(200);
+    await becomes({ ...healthy, jobs: Number.NaN, ready: 0 });
     await collects({ 'tillbox.queue.depth': true, 'tillbox.queue.jobs': false });
     await ways.broker.open();
     await becomes(healthy);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { type Gauged, observeService } from '../../../src/messaging/gauges.ts';
 import type { Database } from '../../../src/platform/database.ts';
+import { deferred } from '../../support/deferred.ts';
 import { Metered } from '../../support/metered.ts';
 
 describe('messaging: gauges', () => {
@@ -46,7 +47,6 @@ describe('messaging: gauges', () => {
     observe(() => Promise.reject(new Error('away')));
     expect(await metered.read('tillbox.queue.depth')).to.deep.equal({});
     expect(await metered.read('tillbox.queue.jobs')).to.include({ 'payment-results ready': 4 });
-    expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 1 });
   });
 
   it('go missing with a database that is away, one place and not the other, and come back with it', async () => {
@@ -80,10 +80,40 @@ describe('messaging: gauges', () => {
     expect(await metered.read('tillbox.ready')).to.deep.equal({});
   });
 
-  it('wait for no database that hangs', async () => {
-    observe(() => new Promise(() => {}));
-    expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 1 });
+  for (const missing of ['database', 'broker'] as const) {
+    it(`say that the service does not work while its ${missing} is away, and that it does when that is back`, async () => {
+      let isAway = false;
+      const answerOf = async <Answer>(what: string, value: Answer) => {
+        if (isAway && what === missing) throw new Error('away');
+        return value;
+      };
+      observe(() => answerOf('database', [place]), {
+        broker: {
+          jobsIn: () => answerOf('broker', { ready: 4 }),
+          connections: { used: 1, idle: 2, wanted: 0 },
+        },
+      });
+      expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 1 });
+      isAway = true;
+      expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 0 });
+      isAway = false;
+      expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 1 });
+    });
+  }
+
+  it('wait two seconds for a database that hangs, show the rest, and ask it once', async () => {
+    let asked = 0;
+    const hanging = deferred<object[]>();
+    observe(() => {
+      asked += 1;
+      return hanging.promise;
+    });
+    expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 0 });
     expect(await metered.read('tillbox.queue.depth')).to.deep.equal({});
+    expect(asked).to.equal(1);
+    hanging.resolve([place]);
+    expect(await metered.read('tillbox.ready')).to.deep.equal({ '': 1 });
+    expect(await metered.read('tillbox.queue.depth')).to.deep.equal({ 'orders-outbox': 7 });
   });
 
   it('ask nothing of the databases before the service is ready, nor after it has stopped', async () => {
