@@ -13,14 +13,14 @@ export interface Instruments {
   readonly on: boolean;
   /** Step 1: so many new orders were committed, in so many seconds. */
   created(orders: number, seconds: number): void;
-  /** Steps 2 and 5: rows of the outbox were published. */
-  published(rows: readonly OutboxRow[]): void;
-  /** Step 3: deliveries are in the inbox, or were there already. */
-  received(deliveries: readonly Delivery[], outcome: Refused): void;
-  /** Step 4: so many requests were decided, each so many seconds after it was received, where that was measured. */
+  /** Steps 2 and 5: rows of the outbox were published. @param begunAt as in `Stored` */
+  published(rows: readonly OutboxRow[], begunAt: number): void;
+  /** Step 3: deliveries are in the inbox, the first of each message; or were there already. */
+  received(outcome: Stored & { firsts: readonly Delivery[] }): void;
+  /** Step 4: so many requests were answered; those decided, so many seconds after each was received, if measured. */
   decided(requests: number, waitedSeconds: readonly number[]): void;
   /** Step 6: of the orders these deliveries are about, those of `settled` became final. */
-  settled(deliveries: readonly Delivery[], outcome: Refused & { settled: ReadonlySet<string> }): void;
+  settled(deliveries: readonly Delivery[], outcome: Stored & { settled: ReadonlySet<string> }): void;
   /** Overdue orders were requested again. */
   swept(orders: number): void;
   /** A pass, or the handling of a batch, failed and will be repeated. */
@@ -31,6 +31,15 @@ export interface Instruments {
 export interface Refused {
   duplicates: number;
   deadLetters: readonly DeadLetter[];
+}
+
+/** What became of deliveries, and when. */
+export interface Stored extends Refused {
+  /**
+   * Unix time in milliseconds at which the statement that did it was sent. One step ends and the next one begins at that
+   * moment, which is also the one that the databases write down; the commit belongs to the next step.
+   */
+  begunAt: number;
 }
 
 /** Measures nothing, at no cost. */
@@ -110,29 +119,28 @@ export class MeteredInstruments implements Instruments {
     for (let order = 0; order < orders; order += 1) this.#seconds.record(seconds, steps.created);
   }
 
-  published(rows: readonly OutboxRow[]): void {
-    const now = Date.now();
+  published(rows: readonly OutboxRow[], begunAt: number): void {
     for (const { queue, messages, dead_letter, created_at } of rows) {
       if (dead_letter !== null) continue;
       const step = queue === 'payment-requests' ? steps.requestPublished : steps.resultPublished;
-      const seconds = secondsFrom(created_at.getTime(), now);
+      const seconds = secondsFrom(created_at.getTime(), begunAt);
       for (let message = 0; message < messages.length; message += 1) this.#seconds.record(seconds, step);
     }
   }
 
-  received(deliveries: readonly Delivery[], outcome: Refused): void {
+  received(outcome: Stored & { firsts: readonly Delivery[] }): void {
     this.#refused('payment-requests', outcome);
-    this.#delivered(deliveries, steps.received);
+    this.#delivered(outcome.firsts, steps.received, outcome.begunAt);
   }
 
   decided(_requests: number, waitedSeconds: readonly number[]): void {
     for (const seconds of waitedSeconds) this.#seconds.record(Math.max(0, seconds), steps.decided);
   }
 
-  settled(deliveries: readonly Delivery[], outcome: Refused & { settled: ReadonlySet<string> }): void {
+  settled(deliveries: readonly Delivery[], outcome: Stored & { settled: ReadonlySet<string> }): void {
     this.#refused('payment-results', outcome);
     const firsts = firstDeliveries(deliveries, outcome.settled);
-    this.#delivered([...firsts.values()], steps.settled);
+    this.#delivered(firsts.values(), steps.settled, outcome.begunAt);
     const now = Date.now();
     const byOutcome = new Map<string, number>();
     for (const [orderId, { message }] of firsts) {
@@ -159,10 +167,9 @@ export class MeteredInstruments implements Instruments {
     for (const { reason } of deadLetters) this.#deadLetters.add(1, { queue, reason });
   }
 
-  #delivered(deliveries: readonly Delivery[], step: Attributes): void {
-    const now = Date.now();
+  #delivered(deliveries: Iterable<Delivery>, step: Attributes, begunAt: number): void {
     for (const { publishedAt } of deliveries) {
-      if (publishedAt !== undefined) this.#seconds.record(secondsFrom(publishedAt.getTime(), now), step);
+      if (publishedAt !== undefined) this.#seconds.record(secondsFrom(publishedAt.getTime(), begunAt), step);
     }
   }
 }

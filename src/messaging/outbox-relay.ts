@@ -87,33 +87,44 @@ export class OutboxRelay {
    * @param justWritten messages that are certainly in the outbox: they are published while the rows are read
    */
   async publishOnce(justWritten: readonly Message[] = []): Promise<Published> {
-    let taken: readonly OutboxRow[] = [];
+    let told: { rows: readonly OutboxRow[]; begunAt: number }[] = [];
     const publish = async (tx: Transaction) => {
-      const [rows] = await Promise.all([
+      const [rows, earlyAt] = await Promise.all([
         this.#outbox.take(tx, rowsMax),
         this.#publish(toPublications(toUnreadRows(justWritten))),
       ]);
-      taken = rows;
+      told = [];
       if (rows.length > 0) {
-        await this.#publish(toPublications(without(rows, justWritten)));
+        const rest = without(rows, justWritten);
+        const isEarly = (_row: OutboxRow, index: number) => rest[index]?.messages.length === 0;
+        told.push({ rows: rows.filter(isEarly), begunAt: earlyAt });
+        const restAt = await this.#publish(toPublications(rest));
+        told.push({ rows: rows.filter((row, index) => !isEarly(row, index)), begunAt: restAt });
         this.#outbox.remove(tx, rows);
       }
       return { rows: rows.length, messages: rows.reduce((sum, { messages }) => sum + messages.length, 0) };
     };
     // What is published is published: rows that a crash brings back are published once more.
     const published = await this.#database.transaction(publish, { forgettable: true, readsFirst: true });
-    this.#instruments.published(taken);
+    for (const { rows, begunAt } of told) this.#instruments.published(rows, begunAt);
     return published;
   }
 
-  /** The outbox keeps text that a job cannot: such a row must not hold up those behind it for ever. */
-  async #publish(publications: readonly Publication[]): Promise<void> {
-    if (publications.length === 0) return;
+  /**
+   * The outbox keeps text that a job cannot: such a row must not hold up those behind it for ever. Answers when the call
+   * that succeeded was begun, in Unix milliseconds: its jobs are as old.
+   */
+  async #publish(publications: readonly Publication[]): Promise<number> {
+    const begunAt = Date.now();
+    if (publications.length === 0) return begunAt;
     try {
       await this.#broker.publish(publications);
+      return begunAt;
     } catch (error) {
       if (!isUnstorable(error)) throw error;
+      const begunAgainAt = Date.now();
       await this.#broker.publish(publications.map(storable));
+      return begunAgainAt;
     }
   }
 

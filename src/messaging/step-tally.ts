@@ -1,6 +1,6 @@
 import type { StepName, StepRate } from '../platform/board-report.ts';
 import type { Delivery } from './broker/broker.ts';
-import type { Instruments, Refused } from './instruments.ts';
+import type { Instruments, Stored } from './instruments.ts';
 import type { OutboxRow } from './outbox.ts';
 import { rateSeconds } from './queue-depth-store.ts';
 
@@ -66,15 +66,15 @@ export class StepTally implements Instruments {
     this.#behind.created(orders, seconds);
   }
 
-  published(rows: readonly OutboxRow[]): void {
+  published(rows: readonly OutboxRow[], begunAt: number): void {
     const messages = rows.reduce((sum, row) => sum + (row.dead_letter === null ? row.messages.length : 0), 0);
     this.#count('published', messages);
-    this.#behind.published(rows);
+    this.#behind.published(rows, begunAt);
   }
 
-  received(deliveries: readonly Delivery[], outcome: Refused): void {
-    this.#count('received', deliveries.length - outcome.duplicates - outcome.deadLetters.length);
-    this.#behind.received(deliveries, outcome);
+  received(outcome: Stored & { firsts: readonly Delivery[] }): void {
+    this.#count('received', outcome.firsts.length);
+    this.#behind.received(outcome);
   }
 
   decided(requests: number, waitedSeconds: readonly number[]): void {
@@ -82,7 +82,7 @@ export class StepTally implements Instruments {
     this.#behind.decided(requests, waitedSeconds);
   }
 
-  settled(deliveries: readonly Delivery[], outcome: Refused & { settled: ReadonlySet<string> }): void {
+  settled(deliveries: readonly Delivery[], outcome: Stored & { settled: ReadonlySet<string> }): void {
     this.#count('settled', outcome.settled.size);
     this.#behind.settled(deliveries, outcome);
   }

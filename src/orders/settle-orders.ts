@@ -15,6 +15,8 @@ export interface Settled {
   /** Results that were known already. */
   duplicates: number;
   deadLetters: readonly DeadLetter[];
+  /** When the statement that settled them was sent, in Unix milliseconds by this process's clock. */
+  begunAt: number;
 }
 
 /**
@@ -35,12 +37,17 @@ export async function settleDeliveries(
     const facts = `${result.orderId} ${result.userId} ${result.amount}`;
     if (!firsts.has(facts)) firsts.set(facts, settlementOf(result));
   }
-  const settled = await repeatSafely(() => settleOrders(database, [...firsts.values()]));
+  let begunAt = 0;
+  const settled = await repeatSafely(() => {
+    begunAt = Date.now();
+    return settleOrders(database, [...firsts.values()]);
+  });
   const contradictions =
     results.length > settled.size ? await findContradictions(database, results, settled) : [];
   const deadLetters = [...unreadable, ...contradictions];
   await outbox.add(database, [], deadLetters);
-  return { settled, duplicates: results.length - settled.size - contradictions.length, deadLetters };
+  const duplicates = results.length - settled.size - contradictions.length;
+  return { settled, duplicates, deadLetters, begunAt };
 }
 
 interface DeliveredResult {

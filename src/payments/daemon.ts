@@ -68,7 +68,7 @@ function wirePayments({ database, outbox, relay, instruments, spans, retention, 
         justReceived.add(stored);
         processing.poke();
       }
-      instruments.received(deliveries, received);
+      instruments.received(received);
       if (deadLetters.length > 0) {
         log.warn(refusalFields(deadLetters), 'messages refused');
         relay.poke();

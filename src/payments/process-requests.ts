@@ -33,7 +33,7 @@ export interface Processed {
   results: readonly PaymentResult[];
   /** Requests left for a later pass, because somebody else holds their account. */
   held: number;
-  /** How long each request decided had waited in the inbox, if that was asked for. */
+  /** How long each request had waited in the inbox that is decided now, not answered again; if that was asked for. */
   waitedSeconds: readonly number[];
 }
 
@@ -74,8 +74,15 @@ async function processIn(tx: Transaction, outbox: Outbox, options: ClaimOptions)
   writeMovements(tx, verdicts.accounts, verdicts.entries);
   outbox.send(tx, verdicts.results, verdicts.contradictions.map(contradiction));
   markProcessed(tx, requests);
-  const waitedSeconds = options.measured ? requests.map((request) => request.waitedSeconds ?? 0) : [];
+  const waitedSeconds = options.measured ? timesWaited(requests, verdicts.decisions) : [];
   return { processed: requests.length, results: verdicts.results, held, waitedSeconds };
+}
+
+/** A request that came again is put back where it was received: its time would be that since the first one came. */
+function timesWaited(requests: readonly InboxRequest[], decisions: readonly { orderId: string }[]): number[] {
+  if (decisions.length === requests.length) return requests.map(({ waitedSeconds = 0 }) => waitedSeconds);
+  const decided = new Set(decisions.map(({ orderId }) => orderId));
+  return requests.flatMap(({ orderId, waitedSeconds = 0 }) => (decided.has(orderId) ? waitedSeconds : []));
 }
 
 /** Claims requests whose accounts can be locked now, and finds what was decided about them before. */

@@ -13,6 +13,10 @@ export interface Received {
   /** Deliveries of messages that were there already. */
   duplicates: number;
   deadLetters: readonly DeadLetter[];
+  /** The delivery of each message that was not there before. */
+  firsts: readonly Delivery[];
+  /** When they were sent to the inbox, in Unix milliseconds by this process's clock. */
+  begunAt: number;
   /** How often each message came so far, by its id. */
   counts: ReadonlyMap<string, number>;
 }
@@ -28,27 +32,28 @@ export async function receiveDeliveries(
   deliveries: readonly Delivery[],
 ): Promise<Received> {
   const { received, deadLetters: unreadable } = readRequests(deliveries);
+  const begunAt = Date.now();
   // Not repeated here when its answer is lost: it would count its own first try as a delivery.
   const stored =
     received.length === 0 ? new Map<string, number>() : await receiveRequests(database, received);
-  let firsts = 0;
+  const firsts: Delivery[] = [];
   const requests: PaymentRequested[] = [];
   const contradictions: DeadLetter[] = [];
   for (const one of received) {
     const count = stored.get(one.messageId);
     if (count === undefined) contradictions.push(contradiction(one));
     else requests.push(one.request);
-    if (count === one.deliveries) firsts += 1;
+    if (count === one.deliveries) firsts.push(one.delivery);
   }
   const deadLetters = [...unreadable, ...contradictions];
   await outbox.add(database, [], deadLetters);
-  const duplicates = deliveries.length - deadLetters.length - firsts;
-  return { stored: requests, duplicates, deadLetters, counts: stored };
+  const duplicates = deliveries.length - deadLetters.length - firsts.length;
+  return { stored: requests, duplicates, deadLetters, firsts, begunAt, counts: stored };
 }
 
 /** Parses a batch; equal copies of a message become one with a count, since a row is written once. */
 function readRequests(deliveries: readonly Delivery[]) {
-  const received = new Map<string, ReceivedRequest>();
+  const received = new Map<string, ReceivedRequest & { delivery: Delivery }>();
   const deadLetters: DeadLetter[] = [];
   for (const delivery of deliveries) {
     const { jobId } = delivery;
@@ -66,7 +71,7 @@ function readRequests(deliveries: readonly Delivery[]) {
     const copy = received.get(request.orderId);
     if (copy === undefined) {
       const id = messageId(request.orderId, request.type);
-      received.set(request.orderId, { messageId: id, request, jobId, deliveries: 1 });
+      received.set(request.orderId, { messageId: id, request, jobId, deliveries: 1, delivery });
     } else if (copy.request.userId === request.userId && copy.request.amount === request.amount) {
       copy.deliveries += 1;
     } else deadLetters.push(contradiction({ request, jobId }));

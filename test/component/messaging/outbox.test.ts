@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { Broker, type Publication } from '../../../src/messaging/broker/broker.ts';
+import { type Instruments, noInstruments } from '../../../src/messaging/instruments.ts';
 import { type Message, messageId, toCloudEvent } from '../../../src/messaging/messages.ts';
 import { OutboxRelay } from '../../../src/messaging/outbox-relay.ts';
 import { useDatabases } from '../../support/databases.ts';
@@ -27,9 +28,9 @@ describe('messaging: outbox and relay', () => {
     return row?.messages ?? 0;
   }
 
-  function relayTo(publish: Broker['publish']): OutboxRelay {
+  function relayTo(publish: Broker['publish'], instruments: Instruments = noInstruments): OutboxRelay {
     const { orders: database, ordersOutbox: outbox } = databases;
-    return new OutboxRelay({ database, outbox, broker: { publish }, log: silentLog });
+    return new OutboxRelay({ database, outbox, broker: { publish }, instruments, log: silentLog });
   }
 
   /** A broker that remembers. */
@@ -70,6 +71,30 @@ describe('messaging: outbox and relay', () => {
         .that.matches(/^\d{4}-/);
     }
     expect(await waiting()).to.equal(0);
+  });
+
+  it('tells of each message when the call that published it was begun: its job is as old', async () => {
+    const [told, untold] = [request(), request(2n)];
+    await add([untold]);
+    await add([told]);
+    const begun: number[] = [];
+    const slowly = async () => {
+      begun.push(Date.now());
+      // The next moment, at the latest, is another one.
+      while (Date.now() - (begun.at(-1) as number) < 2);
+    };
+    const published: { messages: number; begunAt: number }[] = [];
+    const instruments: Instruments = {
+      ...noInstruments,
+      published: (rows, begunAt) =>
+        published.push({ messages: rows.flatMap(({ messages }) => messages).length, begunAt }),
+    };
+    await relayTo(slowly, instruments).publishOnce([told]);
+    expect(published.map(({ messages }) => messages)).to.deep.equal([1, 1]);
+    published.forEach(({ begunAt }, call) => {
+      expect(begunAt).to.be.at.most(begun[call] as number);
+    });
+    expect(published[1]?.begunAt).to.be.above(published[0]?.begunAt as number);
   });
 
   it('publishes a message that has the id of one it was told of, and says something else', async () => {

@@ -56,10 +56,13 @@ describe('orders: settle orders', () => {
 
   it('makes orders FINISHED or CANCELED with the reason, and says since when', async () => {
     const [one, other] = (await newOrders(2)) as [Order, Order];
-    const { settled, duplicates, deadLetters } = await settle([paid(one), declined(other)]);
+    const { settled, duplicates, deadLetters, begunAt } = await settle([paid(one), declined(other)]);
     expect([...settled]).to.have.members([one.id, other.id]);
     expect({ duplicates, deadLetters }).to.deep.equal({ duplicates: 0, deadLetters: [] });
     const finished = await now(one);
+    const settledAt = finished.settledAt?.getTime() ?? 0;
+    // A Date has no fractions of the milliseconds that the database writes down.
+    expect(begunAt, 'the moment written down').to.be.within(settledAt - 1_000, settledAt);
     expect(finished).to.include({ status: 'FINISHED', reason: null });
     expect(finished.settledAt).to.be.instanceOf(Date);
     expect(await now(other)).to.include({ status: 'CANCELED', reason: 'INSUFFICIENT_FUNDS' });

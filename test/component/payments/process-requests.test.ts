@@ -138,6 +138,30 @@ describe('payments: receive and process requests', () => {
     ]);
   });
 
+  it('tells of what is timed the first delivery of each message, and how long what it decides has waited', async () => {
+    const userId = await userWith(100_00n);
+    const [one, other, late] = [request(userId, 1n), request(userId, 2n), request(userId, 3n)];
+    const bad = { message: 'garbage', jobId: randomUUID() };
+    const first = await receive([one, { ...one, jobId: randomUUID() }, bad, other]);
+    expect(first.firsts).to.deep.equal([one, other]);
+    const [row] = await sql<{ at: number }>(
+      'select (extract(epoch from received_at) * 1000)::float8 as at from payments.inbox where order_id = $1',
+      [orderOf(one)],
+    );
+    expect(first.begunAt, 'the moment in the inbox, of the same clock').to.be.within(
+      (row?.at ?? 0) - 1_000,
+      row?.at ?? 0,
+    );
+    const measure = () => processRequests(databases.payments, databases.paymentsOutbox, { measured: true });
+    expect((await measure()).waitedSeconds).to.have.length(2);
+    await sql(`update payments.inbox set received_at = received_at - interval '1 day'`);
+    expect((await receive([one, late])).firsts).to.deep.equal([late]);
+    const { processed, waitedSeconds } = await measure();
+    expect(processed).to.equal(2);
+    expect(waitedSeconds).to.have.length(1);
+    expect(waitedSeconds[0]).to.be.below(3_600);
+  });
+
   it('charges once even when the inbox was pruned between two deliveries', async () => {
     const userId = await userWith(100_00n);
     const delivery = request(userId, 30_00n);

@@ -23,9 +23,9 @@ describe('the tally of steps', () => {
     orders.created(10, 0.1);
     now += 1_000;
     orders.created(5, 0.1);
-    orders.published([row(4), row(1, { reason: 'unknown-type' })]);
+    orders.published([row(4), row(1, { reason: 'unknown-type' })], 0);
     const settled = new Set(['a', 'b']);
-    orders.settled([delivery, delivery], { settled, duplicates: 0, deadLetters: [] });
+    orders.settled([delivery, delivery], { settled, duplicates: 0, deadLetters: [], begunAt: 0 });
     expect(orders.rates().map(({ step }) => step)).to.deep.equal(['created', 'published', 'settled']);
     expect(rates(orders)).to.deep.equal([
       [1, 3],
@@ -37,7 +37,8 @@ describe('the tally of steps', () => {
   it('counts neither duplicates nor dead letters', () => {
     const payments = tallyOf('payments');
     const letter = { ...delivery, queue: 'payment-requests', reason: 'unknown-type', detail: '' } as const;
-    payments.received(new Array(10).fill(delivery), { duplicates: 3, deadLetters: [letter, letter] });
+    const firsts = new Array(5).fill(delivery);
+    payments.received({ firsts, duplicates: 3, deadLetters: [letter, letter], begunAt: 0 });
     payments.decided(4, []);
     expect(rates(payments)).to.deep.equal([
       [3, 1],
@@ -64,10 +65,11 @@ describe('the tally of steps', () => {
       get: (_target, name) => (name === 'on' ? true : (...values: unknown[]) => told.push([name, ...values])),
     });
     const tally = tallyOf('payments', behind);
-    const outcome = { duplicates: 0, deadLetters: [] };
+    const outcome = { duplicates: 0, deadLetters: [], begunAt: 5 };
+    const received = { ...outcome, firsts: [] };
     tally.created(1, 2);
-    tally.published([]);
-    tally.received([], outcome);
+    tally.published([], 5);
+    tally.received(received);
     tally.decided(3, [0.1]);
     tally.settled([], { ...outcome, settled: new Set() });
     tally.swept(4);
@@ -75,8 +77,8 @@ describe('the tally of steps', () => {
     expect(tally.on).to.equal(true);
     expect(told).to.deep.equal([
       ['created', 1, 2],
-      ['published', []],
-      ['received', [], outcome],
+      ['published', [], 5],
+      ['received', received],
       ['decided', 3, [0.1]],
       ['settled', [], { ...outcome, settled: new Set() }],
       ['swept', 4],

@@ -87,7 +87,12 @@ describe('the dashboard and the alert rules', () => {
     const result = { type: 'payment.failed.v1', orderId, userId: 'anna', amount: 1n } as const;
     const message = toCloudEvent({ ...result, reason: 'ACCOUNT_NOT_FOUND' });
     const letter = { detail: '', queue: 'payment-results', jobId: '', message: {} } as const;
-    const outcome = { duplicates: 1, deadLetters: [{ ...letter, reason: 'unknown-order' as const }] };
+    const begunAt = Date.now();
+    const outcome = {
+      begunAt,
+      duplicates: 1,
+      deadLetters: [{ ...letter, reason: 'unknown-order' as const }],
+    };
     instruments.created(1, 0.1);
     instruments.settled([{ message, jobId: 'job', publishedAt: new Date() }], {
       ...outcome,
