@@ -1,4 +1,4 @@
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, SpanContext } from '@opentelemetry/api';
 import type { SpanForm } from '../platform/telemetry/span-record.ts';
 import type { OpenSpan, SpanEnd, Spans } from '../platform/telemetry/spans.ts';
 
@@ -75,22 +75,32 @@ export class StepSpans {
       if (size > 1) attributes['tillbox.batch.size'] = size;
       this.#spans.end(span, this.#step.order, { attributes, endMs });
     });
-    this.#join({ endMs });
+    this.#join(
+      this.#open.flatMap(({ context }) => context ?? []),
+      { endMs },
+    );
   }
 
-  /** Ends them as failed: one alone by itself, several by the span that joins them. */
+  /**
+   * Ends them as failed: one alone by itself, several by the span that joins them. Theirs are then never recorded: what
+   * it links to is what each order came with.
+   */
   fail(error: unknown): void {
     const [span] = this.#open;
     if (this.#open.length === 1 && span !== undefined) this.#spans.end(span, this.#step.order, { error });
-    else this.#join({ error });
+    else this.#join(this.#open.flatMap(parentOf), { error });
   }
 
-  #join(ended: Pick<SpanEnd, 'endMs' | 'error'>): void {
+  #join(linked: readonly SpanContext[], ended: Pick<SpanEnd, 'endMs' | 'error'>): void {
     const size = this.#open.length;
     const { batch } = this.#step;
     const attributes =
       batch.kind === 'client' ? { 'messaging.batch.message_count': size } : { 'tillbox.batch.size': size };
-    const contexts = this.#open.flatMap(({ context }) => (context === undefined ? [] : [context]));
-    this.#spans.join(contexts, this.#startMs, batch, { attributes, ...ended });
+    this.#spans.join(linked, this.#startMs, batch, { attributes, ...ended });
   }
+}
+
+/** The span that a recorded one is a child of. */
+function parentOf({ context, parentSpanId }: OpenSpan): SpanContext[] {
+  return context === undefined || parentSpanId === undefined ? [] : [{ ...context, spanId: parentSpanId }];
 }

@@ -22,7 +22,10 @@ export function tracedPublishing(broker: Pick<Broker, 'publish'>, spans: Spans):
       try {
         await broker.publish(publications);
       } catch (error) {
-        for (const { step } of begun) step.fail(error);
+        for (const one of begun) {
+          one.step.fail(error);
+          one.restore();
+        }
         throw error;
       }
       for (const { step, messages } of begun)
@@ -33,14 +36,17 @@ export function tracedPublishing(broker: Pick<Broker, 'publish'>, spans: Spans):
 
 function begin(spans: Spans, form: Step, publications: readonly Publication[]) {
   const messages = publications.flatMap(({ data }) => data.messages.filter(isTraceable));
-  const step = new StepSpans(
-    spans,
-    form,
-    messages.map(({ traceparent }) => traceparent),
-  );
-  // The messages are the relay's own, read from the outbox for this one try.
+  const traceparents = messages.map(({ traceparent }) => traceparent);
+  const step = new StepSpans(spans, form, traceparents);
+  // The messages are the relay's own, read from the outbox for this one try, and another in place of it.
   messages.forEach((message, index) => {
     message.traceparent = step.traceparent(index) ?? message.traceparent;
   });
-  return { step, messages };
+  /** What has failed is no span to go on from, should the same messages be published in another form. */
+  const restore = () => {
+    messages.forEach((message, index) => {
+      message.traceparent = traceparents[index] ?? message.traceparent;
+    });
+  };
+  return { step, messages, restore };
 }

@@ -52,6 +52,15 @@ describe('messaging: spans of steps', () => {
     expect(ended.map(({ attributes }) => attributes['tillbox.batch.size'])).to.deep.equal([undefined, 2]);
   });
 
+  it('of a failed batch lead to what each order came with, as those of its own are never recorded', () => {
+    const { spans, ended } = recordSpans();
+    const step = new StepSpans(spans, decideStep, [traceparentOf('1'), traceparentOf('2'), undefined]);
+    step.fail(new Error('away'));
+    expect(ended.map(({ links }) => links.map(({ context }) => context))).to.deep.equal([
+      ['1', '2'].map((digit) => ({ traceId: traceIdOf(digit), spanId: digit.repeat(16), traceFlags: 1 })),
+    ]);
+  });
+
   it('of a failed batch are the one that joins it, of an order alone its own', () => {
     const { spans, ended } = recordSpans();
     const error = Object.assign(new Error(), { code: '57P01' });
@@ -90,6 +99,30 @@ describe('messaging: traced publishing', () => {
     expect(second?.attributes['tillbox.order.id']).to.equal(other.subject);
     expect(batch?.links).to.have.length(2);
     expect(batch?.attributes['messaging.batch.message_count']).to.equal(2);
+  });
+
+  it('goes on from what the messages came with when they are published again after a failure', async () => {
+    const { spans, ended } = recordSpans();
+    let fails = true;
+    const broker = tracedPublishing(
+      {
+        publish: async () => {
+          if (fails) throw new Error('cannot be stored');
+        },
+      },
+      spans,
+    );
+    const jobs = [job([request(traceparentOf('1')), request(traceparentOf('2')), request()])];
+    await broker.publish(jobs).catch(() => {});
+    const told = jobs.flatMap(({ data }) => data.messages as { traceparent?: string }[]);
+    const headers = told.map(({ traceparent }) => traceparent);
+    expect(headers).to.deep.equal([traceparentOf('1'), traceparentOf('2'), undefined]);
+    fails = false;
+    await broker.publish(jobs);
+    const [failed, one, other] = ended;
+    const parents = [one, other].map((span) => span?.parentSpanContext?.spanId);
+    expect(parents).to.deep.equal(['1', '2'].map((digit) => digit.repeat(16)));
+    expect(failed?.links.map(({ context }) => context.spanId)).to.deep.equal(parents);
   });
 
   it('records what failed, and lets the failure through', async () => {
