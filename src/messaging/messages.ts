@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { decimalSchema, userIdSchema, uuidSchema } from '../platform/field-schemas.ts';
+import { positiveDecimalSchema, userIdSchema, uuidSchema } from '../platform/field-schemas.ts';
 import { formatAmount } from '../platform/money.ts';
 
 /**
@@ -117,7 +117,7 @@ function schemaOf(type: MessageType) {
         properties: {
           order_id: uuidSchema,
           user_id: userIdSchema,
-          amount: decimalSchema,
+          amount: positiveDecimalSchema,
           ...(failed ? { reason: { enum: declineReasons } } : {}),
         },
       },

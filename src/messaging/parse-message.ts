@@ -1,4 +1,4 @@
-import { Ajv } from 'ajv';
+import { Ajv, type ErrorObject } from 'ajv';
 import { parseAmount } from '../platform/money.ts';
 import {
   type CloudEvent,
@@ -12,7 +12,7 @@ import {
 } from './messages.ts';
 
 // That the schemas are sound is tested; checking it here took each start a twentieth of a second.
-const ajv = new Ajv({ strict: false, validateSchema: false });
+const ajv = new Ajv({ strict: false, validateSchema: false, verbose: true });
 const validators = {
   'payment.requested.v1': ajv.compile<CloudEvent>(messageSchemas['payment.requested.v1']),
   'payment.succeeded.v1': ajv.compile<CloudEvent>(messageSchemas['payment.succeeded.v1']),
@@ -39,17 +39,13 @@ export function parseMessage<Q extends Queue>(
   }
   const validate = validators[type];
   if (!validate(value)) {
-    const [error] = validate.errors ?? [];
-    return {
-      ok: false,
-      reason: 'invalid-message',
-      detail: `${error?.instancePath || '/'} ${error?.message}`,
-    };
+    return { ok: false, reason: 'invalid-message', detail: ruleBroken(validate.errors?.[0]) };
   }
   const { user_id: userId, reason } = value.data;
   const orderId = value.data.order_id.toLowerCase();
   const amount = parseAmount(value.data.amount);
   if (amount === undefined) {
+    // Only if the pattern of the schema and the rule of money ever differ.
     return { ok: false, reason: 'invalid-message', detail: '/data/amount is out of range' };
   }
   if (value.id.toLowerCase() !== messageId(orderId, type) || value.subject.toLowerCase() !== orderId) {
@@ -57,6 +53,12 @@ export function parseMessage<Q extends Queue>(
   }
   const message = { type, orderId, userId, amount, reason, traceparent: value.traceparent };
   return { ok: true, message: message as Extract<Message, { type: TypesIn<Q> }> };
+}
+
+/** Where, and the rule there; a pattern in the words of its schema. */
+function ruleBroken(error: ErrorObject | undefined): string {
+  const rule = error?.keyword === 'pattern' ? error.parentSchema?.['description'] : undefined;
+  return `${error?.instancePath || '/'} ${rule ?? error?.message}`;
 }
 
 type TypesIn<Q extends Queue> = {

@@ -1,6 +1,6 @@
 import {
   amountSchema,
-  decimalSchema,
+  positiveDecimalSchema,
   timeSchema,
   userIdSchema,
   uuidSchema,
@@ -24,7 +24,7 @@ export const orderSchema = {
   properties: {
     id: uuidSchema,
     user_id: userIdSchema,
-    amount: decimalSchema,
+    amount: positiveDecimalSchema,
     description: { type: 'string' },
     status: { ...statusSchema, description: 'NEW until the payment is decided, then final' },
     reason: { type: ['string', 'null'], description: 'why it was canceled' },

@@ -1,6 +1,7 @@
 import {
   amountSchema,
   decimalSchema,
+  positiveDecimalSchema,
   timeSchema,
   userIdSchema,
   uuidSchema,
@@ -24,7 +25,7 @@ export const topupSchema = {
   properties: {
     id: uuidSchema,
     user_id: userIdSchema,
-    amount: decimalSchema,
+    amount: positiveDecimalSchema,
     balance: { ...decimalSchema, description: 'the balance right after this top-up' },
     created_at: timeSchema,
   },

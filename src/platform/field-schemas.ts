@@ -13,11 +13,22 @@ export const userIdSchema = {
   examples: ['alice'],
 } as const;
 
-/** An amount as messages and answers carry it: always two decimals. */
+/** A sum as answers carry it, a balance or what changed it: always two decimals, and negative where money left. */
 export const decimalSchema = {
   type: 'string',
   pattern: '^-?\\d{1,17}\\.\\d{2}$',
   description: 'must be a decimal string with two decimals',
+  examples: ['49.90'],
+} as const;
+
+/**
+ * The amount of an order or a top-up as messages and answers carry it: always two decimals, 0.01 to 1000000000.00.
+ * The pattern is the whole rule, without look-ahead, which not every validator knows.
+ */
+export const positiveDecimalSchema = {
+  type: 'string',
+  pattern: '^(0\\.(0[1-9]|[1-9]\\d)|[1-9]\\d{0,8}\\.\\d{2}|1000000000\\.00)$',
+  description: 'must be a decimal string with two decimals from 0.01 to 1000000000.00',
   examples: ['49.90'],
 } as const;
 

@@ -1,4 +1,4 @@
-import { decimalSchema, timeSchema, userIdSchema, uuidSchema } from '../../platform/field-schemas.ts';
+import { positiveDecimalSchema, timeSchema, userIdSchema, uuidSchema } from '../../platform/field-schemas.ts';
 
 /** JSON Schema of what an event of `GET /board/events` carries; the gateway publishes it. */
 
@@ -34,7 +34,7 @@ const queueSchema = object({
 const orderSchema = object({
   id: uuidSchema,
   user_id: userIdSchema,
-  amount: decimalSchema,
+  amount: positiveDecimalSchema,
   status: { type: 'string', enum: ['NEW', 'FINISHED', 'CANCELED'] },
   reason: { type: ['string', 'null'] },
   reached: {

@@ -1,3 +1,4 @@
+import { Ajv } from 'ajv';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
@@ -10,6 +11,7 @@ import {
 } from '../../../src/messaging/messages.ts';
 import { parseMessage } from '../../../src/messaging/parse-message.ts';
 import { isUuid } from '../../../src/platform/field-schemas.ts';
+import { amountMax, amountMin, formatAmount } from '../../../src/platform/money.ts';
 import { messages } from '../../support/arbitraries.ts';
 
 const orderId = '0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65';
@@ -165,6 +167,34 @@ describe('messages', () => {
       expect(result, JSON.stringify(value)).to.include({ ok: false, reason: 'invalid-message' });
       expect(result).to.have.property('detail').that.matches(/\//);
     }
+  });
+
+  it('have no amount that their published schema takes and the receiver does not, or the other way round', () => {
+    const isRequested = new Ajv({ strict: false }).compile(messageSchemas['payment.requested.v1']);
+    const event = toCloudEvent(requested);
+    const agree = (amount: string) => {
+      const value = throughJson({ ...event, data: { ...event.data, amount } });
+      const result = parsed(value);
+      expect(isRequested(value), amount).to.equal(result.ok);
+      return result;
+    };
+    for (const amount of ['-10.00', '-0.01', '0.00', '00.01', '007.00', '1000000000.01', '2000000000.00']) {
+      expect(agree(amount)).to.deep.equal({
+        ok: false,
+        reason: 'invalid-message',
+        detail: '/data/amount must be a decimal string with two decimals from 0.01 to 1000000000.00',
+      });
+    }
+    for (const amount of ['0.01', '0.10', '0.99', '1.00', '10.00', '999999999.99', '1000000000.00']) {
+      expect(agree(amount), amount).to.include({ ok: true });
+    }
+    fc.assert(
+      fc.property(fc.bigInt({ min: -amountMax * 11n, max: amountMax * 11n }), (minorUnits) => {
+        expect(agree(formatAmount(minorUnits)).ok).to.equal(
+          minorUnits >= amountMin && minorUnits <= amountMax,
+        );
+      }),
+    );
   });
 
   it('that say a payment failed must say why, in words we know', () => {
