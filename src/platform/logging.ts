@@ -27,11 +27,23 @@ export function createLogger(service: string, level: LogLevel, instance?: string
 
 /** What a log may know of an error. The stack is kept only for errors without a code: those are bugs. */
 function describeError(error: unknown): unknown {
-  if (!(error instanceof Error)) return { type: typeof error };
+  if (!(error instanceof Error)) return describeThrown(error);
   const code = 'code' in error ? error.code : undefined;
   const inner = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
   const message = inner instanceof Error ? inner.message : error.message;
   return code === undefined
     ? { type: error.name, message, stack: error.stack }
     : { type: error.name, code, message };
+}
+
+/**
+ * What is no Error: pg-boss tells of one by a copy of its fields, with message and stack. The same is taken of it as of
+ * an Error, and of anything else its type alone.
+ */
+function describeThrown(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null || !('message' in error)) return { type: typeof error };
+  const { name, code, message, stack } = error as Record<string, unknown>;
+  const type = typeof name === 'string' ? name : typeof error;
+  if (typeof message !== 'string') return { type };
+  return typeof code === 'string' ? { type, code, message } : { type, message, stack };
 }

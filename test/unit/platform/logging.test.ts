@@ -75,6 +75,34 @@ describe('logs', () => {
     expect(lines[1]?.['err']).to.have.property('stack');
   });
 
+  it('say of a copy of an error what they say of the error: pg-boss tells of its errors by such copies', () => {
+    const stopped = Object.assign(new Error('terminating connection due to administrator command'), {
+      name: 'error',
+      code: '57P01',
+      detail: 'secret',
+    });
+    const copyOf = (error: Error) => ({
+      ...error,
+      message: error.message,
+      stack: error.stack,
+      queue: 'secret',
+    });
+    const bug = new TypeError('a bug');
+    const lines = linesOf(() => {
+      const log = createLogger('orders', 'info');
+      log.warn({ err: copyOf(stopped) }, 'broker trouble, will be repeated');
+      log.warn({ err: copyOf(bug) }, 'broker trouble, will be repeated');
+      log.warn({ err: { message: { secret: 'secret' } } }, 'broker trouble, will be repeated');
+      log.warn({ err: { password: 'secret' } }, 'broker trouble, will be repeated');
+    });
+    expect(lines.map(({ err }) => err)).to.deep.equal([
+      { type: 'error', code: '57P01', message: stopped.message },
+      { type: 'object', message: 'a bug', stack: bug.stack },
+      { type: 'object' },
+      { type: 'object' },
+    ]);
+  });
+
   it('of a request that failed have its id and its trace', () => {
     const refuse = (error: Error, trace?: unknown) =>
       linesOf(() => {
