@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { RatesReport, ServiceReport } from '../platform/board-report.ts';
+import { type RatesReport, reportMsMax, type ServiceReport } from '../platform/board-report.ts';
 import type { Database } from '../platform/database.ts';
 import { CodedError } from '../platform/errors.ts';
 import { uuidSchema } from '../platform/field-schemas.ts';
@@ -17,8 +17,6 @@ import type { StepTally } from './step-tally.ts';
 const countedMax = 10_000;
 /** A broker that does not answer must not hold back what the service's own database says. */
 const brokerMsMax = 800;
-/** Sooner than the gateway gives up: a database that hangs must not look like a service that is away. */
-const databaseMsMax = 1_200;
 const queueNames = deadLetterQueues.flatMap(({ queue, name }) => [queue, name]);
 /** Orders that can be asked for at once. */
 const reportedOrdersMax = 16;
@@ -68,7 +66,7 @@ export function addBoardRoutes(app: FastifyInstance, parts: BoardParts): void {
       requireOperator(principal);
       const ids = query.orders === undefined ? [] : query.orders.toLowerCase().split(',');
       const [seen, kept] = await Promise.all([
-        within(databaseMsMax, Promise.all([database.query<StoredDepth>(depths), report(ids)])),
+        within(reportMsMax, Promise.all([database.query<StoredDepth>(depths), report(ids)])),
         queuesIn(broker),
       ]);
       if (seen === undefined) {

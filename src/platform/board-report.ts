@@ -3,6 +3,9 @@
  * to `GET /board` and `GET /board/rates`. What is not known is null or missing, never guessed.
  */
 
+/** How long a service asks its database before it says that this hangs. The gateway must have more patience than that. */
+export const reportMsMax = 1_200;
+
 /** Where messages wait, and how it stands there. What is not known is null, never guessed. */
 export interface QueueView {
   name: string;

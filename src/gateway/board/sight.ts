@@ -1,13 +1,17 @@
+import { reportMsMax } from '../../platform/board-report.ts';
 import { within } from '../../platform/within.ts';
 
 /** How long a round waits for one source: whoever is slower must not hold back what the others say. */
 const patienceMs = 700;
+/** The first one: until a service has said that its database, or the broker, hangs, it would pass for one that is away. */
+const firstPatienceMs = reportMsMax + 400;
 
 /** One source of figures: asked again and again, never twice at a time. */
 export class Sight<Value, Question = void> {
   readonly #ask: (question: Question) => Promise<Value | undefined>;
   #asking: Promise<void> | undefined;
   #value: Value | undefined;
+  #patienceMs = firstPatienceMs;
 
   /** @param ask resolves in bounded time, with undefined when the source does not answer */
   constructor(ask: (question: Question) => Promise<Value | undefined>) {
@@ -27,6 +31,7 @@ export class Sight<Value, Question = void> {
         this.#value = value;
         this.#asking = undefined;
       });
-    await within(patienceMs, this.#asking);
+    await within(this.#patienceMs, this.#asking);
+    this.#patienceMs = patienceMs;
   }
 }

@@ -9,7 +9,12 @@ import type { BoardDocument } from '../../../src/gateway/board/board-document.ts
 import { boardSchema } from '../../../src/gateway/board/board-schema.ts';
 import { eventsIn } from '../../../src/gateway/board/page/stream.js';
 import { Upstreams } from '../../../src/gateway/upstreams.ts';
-import type { OrdersReport, PaymentsReport, QueueView } from '../../../src/platform/board-report.ts';
+import {
+  type OrdersReport,
+  type PaymentsReport,
+  type QueueView,
+  reportMsMax,
+} from '../../../src/platform/board-report.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const everyMs = 20;
@@ -19,6 +24,8 @@ interface FakeService {
   url: string;
   paths: string[];
   answers: boolean;
+  /** How long it takes to tell what it knows of its databases. */
+  reportMs: number;
   status: number;
   report: object;
 }
@@ -40,15 +47,19 @@ describe('gateway: the board', () => {
   }
 
   async function fakeService(step: number, report: object): Promise<FakeService> {
-    const service: FakeService = { url: '', paths: [], answers: true, status: 200, report };
+    const service: FakeService = { url: '', paths: [], answers: true, reportMs: 0, status: 200, report };
     service.url = await listening(
       createServer((asked, response) => {
         if (!service.answers) return asked.socket.destroy();
         service.paths.push(asked.url ?? '');
         const isRates = asked.url === '/board/rates';
         const steps = [{ number: step, step: step === 1 ? 'created' : 'decided', per_s: 2.5 }];
-        response.writeHead(isRates ? 200 : service.status, { 'content-type': 'application/json' });
-        response.end(JSON.stringify(isRates ? { pid: 1, steps } : service.report));
+        const answer = () => {
+          response.writeHead(isRates ? 200 : service.status, { 'content-type': 'application/json' });
+          response.end(JSON.stringify(isRates ? { pid: 1, steps } : service.report));
+        };
+        if (isRates || service.reportMs === 0) answer();
+        else setTimeout(answer, service.reportMs);
       }),
     );
     return service;
@@ -192,6 +203,24 @@ describe('gateway: the board', () => {
     payments.answers = true;
     orders.status = 200;
     await until((document) => document.blind.length === 0 && document.orders?.length === 1);
+  });
+
+  it('takes no service for one that is away because its broker or its database hangs, from the first event on', async () => {
+    const { url, orders, payments, ordersReport } = await boardOf();
+    // As long as a service asks a database that hangs; then it says so.
+    Object.assign(orders, { reportMs: reportMsMax });
+    ordersReport.broker = false;
+    Object.assign(payments, { reportMs: reportMsMax, status: 503 });
+    const { next } = await watch(url);
+    const first = await next();
+    expect(first?.blind.map(({ what, detail }) => `${what}: ${detail}`)).to.deep.equal([
+      'payments: The payments service runs, but its database does not answer.',
+      'broker: The broker does not answer: what waits in the queues is not seen.',
+    ]);
+    // A later one waits for nobody so long, and tells what was known last.
+    const begunAt = performance.now();
+    expect((await next())?.blind).to.have.length(2);
+    expect(performance.now() - begunAt).to.be.lessThan(reportMsMax);
   });
 
   it('has room for so many and no more, and for another when one has left', async () => {
