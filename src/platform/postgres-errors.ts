@@ -35,6 +35,15 @@ const unavailableStates = new Set([
   '58030', // io_error
 ]);
 
+/**
+ * Where Postgres refuses to let anybody into a database, because of the state that is in: its function, as an error
+ * names it in every language. The code alone, 55000, says the same of a statement that comes too early.
+ */
+const admittingRoutines = new Set([
+  'CheckMyDatabase', // allow_connections is false, as during a restore
+  'InitPostgres', // left behind by a drop database that was interrupted
+]);
+
 /** The connection itself is gone. */
 const connectionStates = new Set(['25P03', '25P04', '57P01', '57P02', '57P03', '57P05']);
 
@@ -111,7 +120,14 @@ export function isConnectionFailure(error: unknown): boolean {
 /** Whether a database is away, full, too slow or not answering: a fault that passes. */
 export function isUnavailable(error: unknown): boolean {
   const code = codeOf(error) ?? '';
-  return isConnectionFailure(error) || unavailableStates.has(code) || retryableStates.has(code);
+  if (isConnectionFailure(error) || unavailableStates.has(code) || retryableStates.has(code)) return true;
+  return isClosedDatabase(error);
+}
+
+/** Whether the database is there, but lets nobody in just now: its allow_connections is false. */
+export function isClosedDatabase(error: unknown): boolean {
+  if (codeOf(error) !== '55000') return false; // object_not_in_prerequisite_state
+  return admittingRoutines.has(String((error as { routine?: unknown }).routine));
 }
 
 /** Whether a statement may have taken effect although it failed: its answer was lost, not refused. */

@@ -1,6 +1,11 @@
 import { expect } from 'chai';
 import { Database, repeatSafely, type Statement, type Transaction } from '../../../src/platform/database.ts';
-import { isConnectionFailure, isOutcomeUnknown } from '../../../src/platform/postgres-errors.ts';
+import {
+  isConnectionFailure,
+  isOutcomeUnknown,
+  isUnavailable,
+} from '../../../src/platform/postgres-errors.ts';
+import { explainDatabaseError } from '../../../src/system/database-errors.ts';
 import { TcpLink } from '../../../src/tools/chaos/tcp-link.ts';
 import { useDatabases } from '../../support/databases.ts';
 import { deferred } from '../../support/deferred.ts';
@@ -42,6 +47,34 @@ describe('platform: database', () => {
     expect(row?.big).to.equal(9_223_372_036_854_775_807n);
     expect(row?.time).to.be.instanceOf(Date);
     expect(row?.small).to.equal(5);
+  });
+
+  it('takes a database that lets nobody in, as during a restore, for one that is away: no bug', async () => {
+    const name = `closed_${new URL(databases.adminUrls.orders).pathname.slice(1)}`;
+    const closed = new URL(databases.adminUrls.orders);
+    closed.pathname = `/${name}`;
+    await databases.sql('orders', `create database "${name}" template template0 allow_connections false`);
+    try {
+      const refused = await database(closed.href)
+        .ping()
+        .catch((error: Error) => error);
+      expect(refused).to.include({ code: '55000' });
+      expect(isUnavailable(refused)).to.equal(true);
+      expect(explainDatabaseError(refused))
+        .to.include({ code: 'unavailable', exitCode: 7 })
+        .and.have.property('message')
+        .that.contains('not currently accepting connections');
+    } finally {
+      await databases.sql('orders', `drop database "${name}"`);
+    }
+    // The same code of a statement that comes too early is another matter.
+    await databases.sql('orders', 'create sequence if not exists numbers');
+    const early = await database()
+      .query(statement('early', `select currval('numbers')`))
+      .catch((error: Error) => error);
+    expect(early).to.include({ code: '55000' });
+    expect(isUnavailable(early)).to.equal(false);
+    expect(explainDatabaseError(early)).to.equal(early);
   });
 
   it('keeps all of a transaction or nothing', async () => {
