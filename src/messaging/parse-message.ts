@@ -34,8 +34,11 @@ export function parseMessage<Q extends Queue>(
 ): Parsed<Extract<Message, { type: TypesIn<Q> }>> {
   const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
   if (!isMessageType(type) || queueOf[type] !== queue) {
-    const named = typeof type === 'string' ? JSON.stringify(type.slice(0, 100)) : 'no type';
-    return { ok: false, reason: 'unknown-type', detail: `queue ${queue} does not carry ${named}` };
+    const detail =
+      typeof type === 'string'
+        ? `queue ${queue} does not carry ${JSON.stringify(type.slice(0, 100))}`
+        : 'the message has no type';
+    return { ok: false, reason: 'unknown-type', detail };
   }
   const validate = validators[type];
   if (!validate(value)) {

@@ -149,6 +149,20 @@ describe('the board in a browser', () => {
     }).timeout(60_000);
   }
 
+  it('shares a row on a phone between a long name and the id: both can be told from others', async () => {
+    const user = `long-name-${'x'.repeat(54)}`;
+    const { body } = await create('1', user);
+    const { page } = await openBoard({ width: 320 });
+    const row = `.order[data-id="${body.id}"]`;
+    await page.waitForSelector(row);
+    const width = (part: string) =>
+      page.$eval(`${row} ${part}`, (found) => found.getBoundingClientRect().width);
+    expect(await width('.user')).to.be.greaterThan((await width('.who')) / 2);
+    expect(await width('.id')).to.be.greaterThan(40);
+    expect(await page.$eval(`${row} .user`, (found) => found.getAttribute('title'))).to.equal(user);
+    await page.close();
+  });
+
   it('has landmarks and headings, and says only what is news to who listens', async () => {
     const { page } = await openBoard();
     const roles = await page.$$eval('header, main, footer, h1, h2, [role=status]', (found) =>

@@ -101,7 +101,7 @@ figcaption { display: flex; justify-content: space-between; gap: 10px; padding: 
 .order:first-child { border-top: 0 }
 .who { display: flex; gap: 10px; align-items: baseline; min-width: 0 }
 .user { font-weight: 600; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
-.id { font: 12.5px ui-monospace, monospace; color: var(--faint) }
+.id { font: 12.5px ui-monospace, monospace; color: var(--faint); flex-shrink: 4; min-width: 6ch; overflow: hidden; text-overflow: ellipsis }
 .amount { text-align: right }
 .dots { display: flex; align-items: center }
 .dots i { flex: none; width: 13px; height: 13px; border-radius: 50%; border: 2px solid var(--edge); background: var(--card); margin-right: 17px; position: relative; transition: background .4s, border-color .4s }

@@ -120,6 +120,8 @@ describe('messages', () => {
     for (const type of [...types, null, 5, ['payment.requested.v1'], undefined]) {
       expect(parsed({ ...event, type }), String(type)).to.include({ ok: false, reason: 'unknown-type' });
     }
+    const { type: _none, ...untyped } = event;
+    expect(parsed(untyped)).to.have.property('detail', 'the message has no type');
     for (const value of [null, undefined, 5, 'payment.requested.v1', true, [], [event], {}]) {
       expect(parsed(value)).to.include({ ok: false, reason: 'unknown-type' });
     }

@@ -32,7 +32,9 @@ function newRow(order) {
   const who = element('span', 'who');
   const id = element('span', 'id', order.id.slice(-12));
   id.title = order.id;
-  who.append(element('span', 'user', order.user_id), id);
+  const user = element('span', 'user', order.user_id);
+  user.title = order.user_id;
+  who.append(user, id);
   const way = element('span', 'way');
   const dots = element('span', 'dots');
   dots.setAttribute('aria-hidden', 'true');
