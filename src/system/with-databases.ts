@@ -10,10 +10,9 @@ import type { DatabaseUrls } from './migrate.ts';
  * Databases that nobody has ever started. A tool that only looks starts none: there is nothing to see.
  * @throws CodedError `unavailable`
  */
-function requireData(folder: string): void {
+function requireData(home: string, folder: string): void {
   if (existsSync(folder)) return;
-  const detail =
-    'There are no databases yet. Start the system with tillbox up, or say where they are with DATABASE_URL.';
+  const detail = `There are no databases yet in TILLBOX_HOME (${home}). Start the system with tillbox up, or say where they are with TILLBOX_HOME or DATABASE_URL.`;
   throw new CodedError('unavailable', detail);
 }
 
@@ -30,7 +29,7 @@ export async function withDatabases<Result>(
   const atHand = databasesAtHand(config);
   if (atHand !== undefined) return work(atHand);
   const folder = join(config.home, 'postgres');
-  if (!options.creates) requireData(folder);
+  if (!options.creates) requireData(config.home, folder);
   const postgres = await startEmbeddedPostgres({ folder, ephemeral: false });
   try {
     return await work({ orders: postgres.url, payments: postgres.url, broker: postgres.url });

@@ -133,6 +133,24 @@ describe('tillbox doctor', function () {
     }
   });
 
+  it('fails where a system runs whose databases it knows nothing of: it cannot say that all is well', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'tillbox-doctor-'));
+    try {
+      const env = { ...anyPorts, TILLBOX_URL: system.url };
+      const { code, stdout } = await runTillbox(['doctor', '--json'], { home, env });
+      const report: DoctorReport = JSON.parse(stdout);
+      const found = find(report, 'databases', 'postgres');
+      expect({ code, level: found.level }).to.deep.equal({ code: 8, level: 'failure' });
+      expect(found.detail).to.contain(system.url).and.to.contain(home);
+      expect(found.remedy).to.contain('TILLBOX_HOME');
+      const queues = await runTillbox(['queues'], { home, env });
+      expect(queues.code).to.equal(7);
+      expect(queues.stderr).to.contain(`TILLBOX_HOME (${home})`);
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
+  });
+
   it('sees that a gateway should run and does not', async () => {
     const env = { TILLBOX_URL: 'http://127.0.0.1:1' };
     const { code, report } = await diagnose(env);

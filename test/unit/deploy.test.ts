@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,8 @@ const files = ['systemd', 'docker'].flatMap((folder) =>
     text: readFileSync(join(root, 'deploy', folder, name), 'utf8'),
   })),
 );
+
+const textOf = (name: string) => files.find((file) => file.name === name)?.text ?? '';
 
 describe('deploy', () => {
   it('names no variable that tillbox does not know', () => {
@@ -59,6 +61,53 @@ describe('deploy', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  it('has a tillbox for the shell, with the user, the home and the settings of the units', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tillbox-admin-'));
+    const write = (name: string, text: string) => writeFileSync(join(folder, name), text, { mode: 0o755 });
+    try {
+      const url = 'postgres://anna:a$b`c@127.0.0.1:5432/shop?sslmode=require&application_name=x y';
+      write('database.env', `# A comment.\nDATABASE_URL=${url}\n\n#ORDERS_DATABASE_URL=no`);
+      write('tillbox.env', `TILLBOX_GATEWAY_SECRET="a secret="\nTILLBOX_LOG_LEVEL='warn'\n`);
+      write('tillbox-admin', textOf('tillbox-admin').replaceAll('/etc/tillbox', folder));
+      write('runuser', '#!/bin/sh\necho "as $1 $2 $3"\nshift 3\nexec "$@"\n');
+      write('tillbox', '#!/bin/sh\nprintf "<%s>\\n" "$@"\npwd\nenv\nexit 8\n');
+      const { status, stdout, stderr } = spawnSync(
+        join(folder, 'tillbox-admin'),
+        ['dead-letters', 'a b', '--json'],
+        {
+          encoding: 'utf8',
+          env: { PATH: `${folder}:${process.env['PATH']}`, TILLBOX_TOKEN: 'theirs', TILLBOX_HOME: '/other' },
+        },
+      );
+      expect({ status, stderr }).to.deep.equal({ status: 8, stderr: '' });
+      const lines = stdout.trim().split('\n');
+      const user = /^User=(.*)$/m.exec(textOf('tillbox.service'))?.[1];
+      const home = /^Environment=TILLBOX_HOME=(.*)$/m.exec(textOf('tillbox.service'))?.[1];
+      expect(lines.slice(0, 5)).to.deep.equal([
+        `as -u ${user} --`,
+        '<dead-letters>',
+        '<a b>',
+        '<--json>',
+        '/',
+      ]);
+      expect(lines.filter((line) => /^(TILLBOX_|[A-Z_]*DATABASE_URL)/.test(line))).to.have.members([
+        `DATABASE_URL=${url}`,
+        'TILLBOX_GATEWAY_SECRET=a secret=',
+        'TILLBOX_LOG_LEVEL=warn',
+        'TILLBOX_TOKEN=theirs',
+        `TILLBOX_HOME=${home}`,
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+    const read = (name: string) =>
+      [...textOf(name).matchAll(/^EnvironmentFile=-?\/etc\/tillbox\/(\w+)\.env$/gm)].map(([, file]) => file);
+    const [, named] = /^for name in (.*); do$/m.exec(textOf('tillbox-admin')) ?? [];
+    expect(named?.split(' ')).to.deep.equal(read('tillbox.service'));
+    const page = readFileSync(join(root, 'docs/operating.md'), 'utf8');
+    expect(page).to.contain('install -m 0755 tillbox-admin /usr/local/sbin/');
   });
 
   it('lets each instance of a service have a name and a port for metrics of its own', () => {

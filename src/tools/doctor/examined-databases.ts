@@ -5,6 +5,7 @@ import { connectionOptions } from '../../platform/postgres-connection.ts';
 import { explainDatabaseError } from '../../system/database-errors.ts';
 import type { Duty } from '../../system/roles.ts';
 import { type Finding, failure, ok, warning } from './finding.ts';
+import { serviceAt } from './service-at.ts';
 import { type Surroundings, usesOwnDatabases } from './surroundings.ts';
 
 /** One database that could be reached; it may serve as several of the three. */
@@ -28,6 +29,7 @@ export interface ReachedDatabases {
 /** Connects to every database there is to look at. The caller closes them. */
 export async function reachDatabases(surroundings: Surroundings): Promise<ReachedDatabases> {
   const { urls, findings } = databaseUrls(surroundings);
+  if (urls.size === 0 && findings.length === 0) findings.push(await nothingToLookAt(surroundings));
   const databases: ExaminedDatabase[] = [];
   for (const [url, names] of urls) {
     const label = names.join(', ');
@@ -60,13 +62,24 @@ function databaseUrls(surroundings: Surroundings) {
       );
     }
   }
-  if (urls.size === 0 && !usesOwnDatabases(surroundings)) {
-    const state =
-      embedded.dataFolder === undefined ? 'has no data yet' : `does not run (${embedded.dataFolder})`;
-    const detail = `The embedded Postgres ${state}, so databases were not looked at.`;
-    findings.push(warning('postgres', detail, 'tillbox up, then tillbox doctor again'));
-  }
   return { urls, findings };
+}
+
+/** Where nothing runs, all is well without databases; a system that runs has some, which must not pass for healthy. */
+async function nothingToLookAt({ config, embedded, serving }: Surroundings): Promise<Finding> {
+  const { url, ready } = serving.gateway;
+  if (ready || (await serviceAt(url)) === 'gateway') {
+    const detail = `A gateway answers at ${url}, but neither TILLBOX_HOME (${config.home}) nor a database URL says where its databases are: they were not looked at.`;
+    return failure(
+      'postgres',
+      detail,
+      'Set TILLBOX_HOME or the database URLs as they are for what runs; tillbox-admin doctor does with systemd',
+    );
+  }
+  const state =
+    embedded.dataFolder === undefined ? 'has no data yet' : `does not run (${embedded.dataFolder})`;
+  const detail = `The embedded Postgres ${state}, so databases were not looked at.`;
+  return warning('postgres', detail, 'tillbox up, then tillbox doctor again');
 }
 
 async function connect(url: string): Promise<pg.Client> {
