@@ -5,6 +5,34 @@ import type { Upstreams } from './upstreams.ts';
 /** The instances of each service, as they are. */
 type Instances = Record<'orders' | 'payments', { url: string; pid: number | null; ready: boolean }[]>;
 
+const instancesSchema = {
+  type: 'array',
+  description: 'told to operators alone',
+  items: {
+    type: 'object',
+    required: ['url', 'pid', 'ready'],
+    properties: {
+      url: { type: 'string' },
+      pid: { type: ['integer', 'null'], description: 'null while it gives no answer' },
+      ready: { type: 'boolean' },
+    },
+  },
+} as const;
+
+/** JSON Schema of the answer. */
+export const readinessSchema = {
+  title: 'Readiness',
+  type: 'object',
+  required: ['ready', 'service'],
+  properties: {
+    ready: { type: 'boolean' },
+    service: { const: 'gateway' },
+    pid: { type: 'integer', description: 'told to operators alone' },
+    orders: instancesSchema,
+    payments: instancesSchema,
+  },
+} as const;
+
 /** Answers whether the gateway is ready: when each service has an instance that is. */
 export class Readiness {
   readonly #upstreams: Record<'orders' | 'payments', Upstreams>;

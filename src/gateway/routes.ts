@@ -18,6 +18,7 @@ import {
   topupSchema,
 } from '../payments/http-schemas.ts';
 import type { ErrorCode } from '../platform/errors.ts';
+import type { AnswerHeader } from './openapi-headers.ts';
 
 /** A route of the gateway: where it leads, and what the document at `/openapi.json` says about it. */
 export interface Route {
@@ -33,7 +34,14 @@ export interface Route {
   summary: string;
   /** Schemas of parameters and body, the very ones the service validates with. */
   schema: { body?: object; params?: Schema; querystring?: Schema; headers?: Schema };
-  answer: { status: 200 | 201; schema?: object; mediaType?: string; description: string };
+  answer: {
+    status: 200 | 201;
+    schema?: object;
+    mediaType?: string;
+    description: string;
+    /** Those that only this route's answer has. */
+    headers?: AnswerHeader[];
+  };
   errors: ErrorCode[];
 }
 
@@ -63,7 +71,12 @@ export const routes: readonly Route[] = [
     operation: 'createAccount',
     summary: 'Create the account of a user, empty; a user has at most one',
     schema: createAccountSchema,
-    answer: { status: 201, schema: accountSchema, description: 'the account' },
+    answer: {
+      status: 201,
+      schema: accountSchema,
+      description: 'the account',
+      headers: ['Location', 'Idempotent-Replayed'],
+    },
     errors: [...writeErrors, 'account-exists'],
   },
   {
@@ -83,7 +96,12 @@ export const routes: readonly Route[] = [
     operation: 'topUp',
     summary: 'Put money into an account',
     schema: topUpSchema,
-    answer: { status: 201, schema: topupSchema, description: 'the top-up' },
+    answer: {
+      status: 201,
+      schema: topupSchema,
+      description: 'the top-up',
+      headers: ['Idempotent-Replayed'],
+    },
     errors: [...writeErrors, 'account-not-found', 'balance-limit'],
   },
   {
@@ -105,7 +123,12 @@ export const routes: readonly Route[] = [
     summary:
       'Create an order; its payment is decided right after. `Prefer: wait=N` holds the answer back until it is final or N seconds (at most 60) have passed',
     schema: createOrderSchema,
-    answer: { status: 201, schema: orderSchema, description: 'the order' },
+    answer: {
+      status: 201,
+      schema: orderSchema,
+      description: 'the order',
+      headers: ['Location', 'Idempotent-Replayed', 'Preference-Applied'],
+    },
     // Who may act for one user alone is told so of another.
     errors: [...writeErrors, 'account-not-found'],
   },

@@ -5,7 +5,7 @@ import {
   userIdSchema,
   uuidSchema,
 } from '../platform/field-schemas.ts';
-import { idempotencyKeySchema } from '../platform/http-headers.ts';
+import { idempotencyKeySchema, lastEventIdSchema, preferSchema } from '../platform/http-headers.ts';
 import { cursorSchema, limitSchema } from '../platform/paging.ts';
 import { orderStatuses } from './order.ts';
 
@@ -51,7 +51,10 @@ export const createOrderSchema = {
       },
     },
   },
-  headers: { type: 'object', properties: { 'idempotency-key': idempotencyKeySchema } },
+  headers: {
+    type: 'object',
+    properties: { 'idempotency-key': idempotencyKeySchema, prefer: preferSchema },
+  },
 } as const;
 
 export const listOrdersSchema = {
@@ -79,6 +82,7 @@ export const orderIdSchema = {
 
 export const watchOrderSchema = {
   ...orderIdSchema,
+  headers: { type: 'object', properties: { 'last-event-id': lastEventIdSchema } },
   querystring: {
     type: 'object',
     properties: {

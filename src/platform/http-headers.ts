@@ -11,6 +11,19 @@ export const idempotencyKeySchema = {
 /** Longest time an answer is held back for `Prefer: wait`. */
 export const waitSecondsMax = 60;
 
+/** `Prefer`, of which `wait=N` is known. No rule: a preference that is not understood is ignored. */
+export const preferSchema = {
+  type: 'string',
+  description: `wait=N holds the answer back until the order is final, for N seconds and ${waitSecondsMax} at most (RFC 7240)`,
+  examples: ['wait=10'],
+} as const;
+
+/** `Last-Event-ID`, which browsers send when they ask for a stream again. */
+export const lastEventIdSchema = {
+  type: 'string',
+  description: 'is not needed: a stream always begins with how it stands now',
+} as const;
+
 /** Seconds in `Prefer: wait=N` (RFC 7240), at most 60; undefined without it. What is malformed is ignored. */
 export function preferredWaitSeconds(header: string | string[] | undefined): number | undefined {
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');

@@ -659,6 +659,7 @@ describe('HTTP', () => {
       for (const path of ['/', '/docs', '/openapi.json']) {
         expect(body.paths[path]?.get.responses, path).to.have.keys([
           '200',
+          ...(path === '/' ? ['404'] : []),
           '408',
           '421',
           '429',
