@@ -27,7 +27,12 @@ export const problemSchema = {
 } as const;
 
 /** What any request can be answered: refused before anybody has read it, or by a bug of ours. */
-export const unreadErrors: ErrorCode[] = ['request-timeout', 'headers-too-large', 'internal'];
+export const unreadErrors: ErrorCode[] = [
+  'malformed-request',
+  'request-timeout',
+  'headers-too-large',
+  'internal',
+];
 /** What the door of the gateway can answer to who needs no token. */
 export const thresholdErrors: ErrorCode[] = [...unreadErrors, 'misdirected', 'rate-limited'];
 /** What it can answer to any other request. */

@@ -647,7 +647,7 @@ describe('HTTP', () => {
       const behindTheDoor = operations.filter(({ security }) => security !== undefined);
       expect(behindTheDoor).to.have.length(10);
       for (const { path, operationId, responses } of behindTheDoor) {
-        const refusals = ['401', '403', '408', '421', '429', '431', '500'];
+        const refusals = ['400', '401', '403', '408', '421', '429', '431', '500'];
         expect(responses, operationId).to.include.keys(refusals);
         // Only an id in the path can make it too long.
         expect('414' in responses, operationId).to.equal(path.includes('{'));
@@ -659,6 +659,7 @@ describe('HTTP', () => {
       for (const path of ['/', '/docs', '/openapi.json']) {
         expect(body.paths[path]?.get.responses, path).to.have.keys([
           '200',
+          '400',
           ...(path === '/' ? ['404'] : []),
           '408',
           '421',
@@ -668,7 +669,14 @@ describe('HTTP', () => {
         ]);
       }
       for (const path of ['/livez', '/readyz']) {
-        expect(body.paths[path]?.get.responses, path).to.have.keys(['200', '408', '431', '500', '503']);
+        expect(body.paths[path]?.get.responses, path).to.have.keys([
+          '200',
+          '400',
+          '408',
+          '431',
+          '500',
+          '503',
+        ]);
       }
     });
 
