@@ -86,10 +86,13 @@ describe('on a terminal', function () {
       const { id } = await system.json<{ id: string }>(['create-order', payer, '3']);
       const { ended } = start(['order', id, '--watch']);
       await session.shows('✓ created  ✓ published  … received  · decided  · published  · settled');
+      await session.shows(`See where it stands: tillbox trace ${id}`);
       process.kill(payments, 'SIGCONT');
       expect(await ended).to.deep.equal({ code: 0, restored: true });
-      expect(session.screen[0]).to.contain(stepsLine);
-      expect(session.screen[1]).to.match(/^FINISHED after \d+(\.\d)? m?s$/);
+      const lines = session.screen.filter((text) => text !== '');
+      expect(lines[0]).to.equal(`See where it stands: tillbox trace ${id}`);
+      expect(lines[1]).to.contain(stepsLine);
+      expect(lines[2]).to.match(/^FINISHED after \d+(\.\d)? m?s$/);
       expect(session.raw).to.contain('\u001b[32m');
     } finally {
       process.kill(payments, 'SIGCONT');
@@ -120,8 +123,9 @@ describe('on a terminal', function () {
         });
         process.kill(payments, 'SIGCONT');
         expect(await ended).to.deep.equal({ code: 0, restored: true });
-        expect(session.screen[0]).to.contain(stepsLine);
-        expect(session.screen[1]).to.match(/^FINISHED after/);
+        expect(session.text)
+          .to.contain(stepsLine)
+          .and.to.match(/^FINISHED after/m);
         const { code, stdout } = await piped;
         const statuses = stdout
           .trimEnd()

@@ -9,6 +9,8 @@ import { tryOnce } from './gateway-request.ts';
 
 /** Between two looks at the payment, and two drawings: often enough for an eye. */
 const lookMs = 100;
+/** Who has watched for so long is told how to find out why. */
+const longMs = 5_000;
 
 /**
  * Follows an order like `followOrder`, on a terminal with a line on stderr that moves through the six steps as
@@ -30,6 +32,11 @@ export async function watchSteps(
     draw();
   };
   const looking = lookAtPayment(client, id, progress, draw, ended.signal);
+  const tellMore = () => {
+    if (progress.order === undefined) return;
+    line.above(() => client.terminal.hint(`See where it stands: tillbox trace ${id}`));
+  };
+  const long = setTimeout(tellMore, longMs);
   try {
     draw();
     for await (const order of followOrder(client.gateway, id, { ...options, onStep })) {
@@ -38,6 +45,7 @@ export async function watchSteps(
     }
     return progress.order;
   } finally {
+    clearTimeout(long);
     ended.abort();
     await looking;
     line.end();

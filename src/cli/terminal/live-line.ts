@@ -28,6 +28,14 @@ export class LiveLine {
     this.#screen.write(`\r\u001b[2K${text}`);
   }
 
+  /** Lets something write lines of its own where this one is, which goes on below them. */
+  above(write: () => void): void {
+    const text = this.#text;
+    this.draw('');
+    write();
+    this.draw(text);
+  }
+
   /** Leaves the line as it is. May be called twice. */
   end(): void {
     process.off('SIGINT', this.#onInterrupt);
