@@ -45,7 +45,8 @@ export interface ReceivedRequest {
 export async function receiveRequests(
   db: Queryable,
   received: readonly ReceivedRequest[],
-): Promise<Map<string, number>> {
+): Promise<ReadonlyMap<string, number>> {
+  if (received.length === 0) return new Map();
   const stored = await db.query<{ message_id: string; deliveries: number }>(receiveStatement, [
     received.map(({ messageId }) => messageId),
     received.map(({ request }) => request.orderId),

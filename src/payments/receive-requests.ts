@@ -25,17 +25,18 @@ export interface Received {
  * Step 3, receive: the messages of a batch go into the inbox, in one statement, and what can never be processed
  * into the dead letters. Only then are the batch's jobs completed; delivered again, the same messages are
  * duplicates.
+ * @param store puts them into the inbox, and answers, as `receiveRequests` does
  */
 export async function receiveDeliveries(
   database: Database,
   outbox: Outbox,
   deliveries: readonly Delivery[],
+  store = (received: readonly ReceivedRequest[]) => receiveRequests(database, received),
 ): Promise<Received> {
   const { received, deadLetters: unreadable } = readRequests(deliveries);
   const begunAt = Date.now();
   // Not repeated here when its answer is lost: it would count its own first try as a delivery.
-  const stored =
-    received.length === 0 ? new Map<string, number>() : await receiveRequests(database, received);
+  const stored = received.length === 0 ? new Map<string, number>() : await store(received);
   const firsts: Delivery[] = [];
   const requests: PaymentRequested[] = [];
   const contradictions: DeadLetter[] = [];

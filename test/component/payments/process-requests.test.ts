@@ -90,22 +90,28 @@ describe('payments: receive and process requests', () => {
     expect(await decisionsOf(batch)).to.deep.equal(['ACCOUNT_NOT_FOUND']);
   });
 
-  it('decides what it expected like what it did not expect, and what else is there', async () => {
+  it('decides what arrives behind what waited before, and answers how often it came', async () => {
     const userId = await userWith(100_00n);
     const [first, second] = [request(userId, 70_00n), request(userId, 70_00n)];
-    const expected = { orderId: orderOf(second), userId };
-    const decide = async () => {
-      const options = { expected: [expected] };
-      const { results } = await processRequests(databases.payments, databases.paymentsOutbox, options);
-      return results.map(({ orderId }) => orderId);
+    const arriving = (delivery: Delivery) => {
+      const orderId = orderOf(delivery);
+      const asked = { type: 'payment.requested.v1', orderId, userId, amount: 70_00n } as const;
+      const id = messageId(orderId, asked.type);
+      return { messageId: id, request: asked, jobId: delivery.jobId, deliveries: 1 };
+    };
+    const decide = async (delivery: Delivery) => {
+      const options = { arriving: [arriving(delivery)] };
+      const pass = await processRequests(databases.payments, databases.paymentsOutbox, options);
+      const results = pass.results.map(({ orderId }) => orderId);
+      return { results, counts: [...pass.stored.values()] };
     };
     await receive([first]);
-    expect(await decide()).to.deep.equal([orderOf(first)]);
-    await receive([second]);
-    expect(await decide()).to.deep.equal([orderOf(second)]);
+    expect(await decide(second)).to.deep.equal({
+      results: [orderOf(first), orderOf(second)],
+      counts: [1],
+    });
     expect(await decisionsOf([first, second])).to.deep.equal(['paid', 'INSUFFICIENT_FUNDS']);
-    await receive([second]);
-    expect(await decide()).to.deep.equal([orderOf(second)]);
+    expect(await decide(second)).to.deep.equal({ results: [orderOf(second)], counts: [2] });
     expect(await balanceOf(userId)).to.equal('3000');
   });
 

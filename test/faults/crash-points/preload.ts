@@ -121,7 +121,8 @@ function filesOnStack(): string[] {
 }
 
 /** Files that only carry out what another one decided. */
-const carriers = /^(platform\/database|messaging\/outbox|orders\/(\w+-)?store|payments\/(\w+-)?store)$/;
+const carriers =
+  /^(platform\/database|messaging\/outbox|orders\/(\w+-)?store|payments\/((\w+-)?store|incoming-requests))$/;
 
 function labelOf(client: object, name: string | undefined, text: string, values: unknown): string {
   const files = askedBy.get(client) ?? [];

@@ -120,6 +120,8 @@ export const boundaries: Record<Service, readonly Step[]> = {
       ],
       afterFailureOf: { rollback: 'inbox_mark_processed' },
     },
+    // Only where everything before is done.
+    { title: '3, 4 at once', step: 'process-requests', statements: ['inbox_receive'], http: true },
     {
       title: '5 publish',
       step: 'outbox-relay',
