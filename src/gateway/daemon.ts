@@ -39,6 +39,8 @@ export interface GatewaySettings {
   door: DoorConfig;
   localSecret?: SecretSource | undefined;
   tls?: TlsFiles | undefined;
+  /** How long an event stream lasts, in milliseconds; five minutes if left out. */
+  streamMs?: number | undefined;
   /** What it is measured with; without it nothing is. */
   meter?: Meter | undefined;
   /** What its traces are recorded with; without it none are. */
@@ -79,7 +81,8 @@ export class Gateway implements Daemon {
       payments: new Upstreams('payments', settings.paymentsUrls, credential),
     };
     const upstreams = this.#upstreams;
-    this.#forwarding = new Forwarding({ upstreams, orders: new OrderBatches(upstreams.orders, spans) });
+    const orders = new OrderBatches(upstreams.orders, spans);
+    this.#forwarding = new Forwarding({ upstreams, orders, streamMs: settings.streamMs });
     guardEntrance(this.#app, {
       door: ownDoor,
       crossOrigin: new CrossOrigin(door.corsOrigins),

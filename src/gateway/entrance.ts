@@ -41,11 +41,11 @@ export function guardEntrance(app: FastifyInstance, parts: EntranceParts): void 
         request.visit = health;
         return done();
       }
+      const readable = crossOrigin.headersFor(raw.headers.origin);
+      if (readable !== undefined) reply.headers(readable);
       const arrival = arrive(request, reply, parts);
       const preflight = crossOrigin.preflightFor(raw.method, raw.headers);
       if (preflight !== undefined) return void reply.code(204).headers(preflight).send();
-      const readable = crossOrigin.headersFor(raw.headers.origin);
-      if (readable !== undefined) reply.headers(readable);
       const tokenNeeded = !publicPaths.has(path);
       const visit = door.admit(arrival, raw.headers.authorization, performance.now(), { tokenNeeded });
       if (!(visit instanceof Promise)) {

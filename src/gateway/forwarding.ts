@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { preferredWaitSeconds } from '../platform/http-headers.ts';
+import { untilClosed } from '../platform/http-server.ts';
 import { principalHeaderName } from '../platform/identity/gateway-credential.ts';
 import { principalHeader } from '../platform/identity/principal.ts';
 import type { Forward, WholeAnswer } from './instance.ts';
@@ -39,15 +40,26 @@ const streamMsMax = 300_000;
 export class Forwarding {
   readonly #upstreams: Record<'orders' | 'payments', Upstreams>;
   readonly #orders: OrderBatches;
-  readonly #turns = new Turns();
+  /** Of each service its own: one that hangs holds nobody back from the other. */
+  readonly #turns = { orders: new Turns(), payments: new Turns() };
   readonly #unread = new UnreadAnswers();
   /** Event streams under way. */
   readonly #streams = new Set<FastifyReply>();
 
-  /** @param options.orders takes the orders that may travel together */
-  constructor(options: { upstreams: Record<'orders' | 'payments', Upstreams>; orders: OrderBatches }) {
+  readonly #streamMs: number;
+
+  /**
+   * @param options.orders takes the orders that may travel together
+   * @param options.streamMs how long an event stream lasts, in milliseconds
+   */
+  constructor(options: {
+    upstreams: Record<'orders' | 'payments', Upstreams>;
+    orders: OrderBatches;
+    streamMs?: number | undefined;
+  }) {
     this.#upstreams = options.upstreams;
     this.#orders = options.orders;
+    this.#streamMs = options.streamMs ?? streamMsMax;
   }
 
   /** The handler of a route. */
@@ -55,7 +67,8 @@ export class Forwarding {
     const { method, service, batched, streamed } = route;
     const upstreams = this.#upstreams[service];
     return async (request: FastifyRequest, reply: FastifyReply) => {
-      const waitSeconds = preferredWaitSeconds(request.headers['prefer']);
+      // No other route waits, whatever its client prefers.
+      const waitSeconds = batched && preferredWaitSeconds(request.headers['prefer']);
       const body = request.body as Buffer | undefined;
       const { principal, countedAs } = request.visit;
       refuseAnothers(principal, route, { params: request.params, query: request.query, body });
@@ -71,17 +84,18 @@ export class Forwarding {
         headers,
         body,
         repeatable: method === 'GET' || 'idempotency-key' in headers,
-        since: performance.now(),
         extraMs: (waitSeconds ?? 0) * 1_000,
       };
       if (streamed) {
-        const opened = await upstreams.open({ ...forward, signal: this.#untilClosed(reply) });
+        const opened = await upstreams.open({ ...forward, signal: this.#untilStreamed(reply) });
         return passHead(opened, reply).send(opened.body);
       }
       const ask = () => upstreams.request(forward);
       // Who waits holds nothing that others need.
-      const inTurn = countedAs !== undefined && waitSeconds === undefined;
-      const answer = inTurn ? await this.#turns.take(countedAs, ask) : await ask();
+      const inTurn = countedAs !== undefined && forward.extraMs === 0;
+      const answer = inTurn
+        ? await this.#turns[service].take(countedAs, ask, () => untilClosed(reply.raw))
+        : await ask();
       this.#unread.hold(reply.raw, answer.body.length);
       return passHead(answer, reply).send(answer.body);
     };
@@ -93,10 +107,10 @@ export class Forwarding {
   }
 
   /** Aborts when an event stream is over: its client gone, or its time. */
-  #untilClosed(reply: FastifyReply): AbortSignal {
+  #untilStreamed(reply: FastifyReply): AbortSignal {
     const controller = new AbortController();
     this.#streams.add(reply);
-    const timer = setTimeout(() => reply.raw.end(), streamMsMax).unref();
+    const timer = setTimeout(() => reply.raw.end(), this.#streamMs).unref();
     reply.raw.once('close', () => {
       clearTimeout(timer);
       this.#streams.delete(reply);

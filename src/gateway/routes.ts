@@ -60,7 +60,7 @@ const writeErrors: ErrorCode[] = [
   'overloaded',
   'outcome-unknown',
 ];
-const readErrors: ErrorCode[] = ['validation-failed', 'unavailable'];
+const readErrors: ErrorCode[] = ['validation-failed', 'unavailable', 'overloaded'];
 
 /** All routes that lead to a service. There is nothing else a client can reach. */
 export const routes: readonly Route[] = [
@@ -159,7 +159,7 @@ export const routes: readonly Route[] = [
     operation: 'watchOrder',
     streamed: true,
     summary:
-      'Watch an order: a server-sent event `status` for its status now and each later one; ends at a final one',
+      'Watch an order: a server-sent event `status` for its status now and each later one; ends at a final one, or after five minutes: ask again then',
     schema: watchOrderSchema,
     answer: {
       status: 200,

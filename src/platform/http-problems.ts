@@ -78,6 +78,10 @@ const frameworkCodes: Record<string, { code: ErrorCode; detail: string; fields?:
     code: 'malformed-json',
     detail: 'The body is not as long as Content-Length says. Send it again, whole.',
   },
+  FST_ERR_ROUTE_MISSING_CONTENT_TYPE: {
+    code: 'unsupported-media-type',
+    detail: 'Send the body as JSON, with the header Content-Type: application/json.',
+  },
   FST_ERR_MAX_PARAM_LENGTH: {
     code: 'uri-too-long',
     detail: `A part of the path may have ${partBytesMax} characters at most. Send a shorter one.`,

@@ -15,27 +15,25 @@ const lookMs = 300_000;
 export class Logins {
   readonly #administrator: DatabaseUrls;
   readonly #log: Logger;
-  #known: DatabaseUrls | undefined;
+  readonly #known: Partial<DatabaseUrls> = {};
 
   constructor(administrator: DatabaseUrls, log: Logger) {
     this.#administrator = administrator;
     this.#log = log;
   }
 
-  /** Looks them up. While a database is away, those known before are answered. */
+  /** Looks them up. Of a database that is away, the one known before is answered. */
   async lookUp(): Promise<DatabaseUrls> {
-    const look = (name: DatabaseName) => roleUrl(this.#administrator[name], name, this.#log);
-    try {
-      const [orders, payments, broker] = await Promise.all([
-        look('orders'),
-        look('payments'),
-        look('broker'),
-      ]);
-      this.#known = { orders, payments, broker };
-    } catch (error) {
-      if (this.#known === undefined) throw error;
-    }
-    return this.#known;
+    const look = async (name: DatabaseName): Promise<string> => {
+      try {
+        this.#known[name] = await roleUrl(this.#administrator[name], name, this.#log);
+      } catch (error) {
+        if (this.#known[name] === undefined) throw error;
+      }
+      return this.#known[name];
+    };
+    const [orders, payments, broker] = await Promise.all([look('orders'), look('payments'), look('broker')]);
+    return { orders, payments, broker };
   }
 }
 

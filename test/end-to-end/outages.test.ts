@@ -284,7 +284,7 @@ describe('a daemon', () => {
       expect(performance.now() - told).to.be.lessThan(stopMsMax);
       await clients;
       const died = () =>
-        system.log.filter(({ msg, how }) => /^daemon died/.test(String(msg)) && how === 'exit code 0');
+        system.log.filter(({ msg, how }) => /^daemon ended/.test(String(msg)) && how === 'exit code 0');
       await eventually(() => expect(died().map((record) => record['daemon'])).to.include(daemon));
 
       const ids = new Set<string>();

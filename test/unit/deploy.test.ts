@@ -69,7 +69,10 @@ describe('deploy', () => {
     try {
       const url = 'postgres://anna:a$b`c@127.0.0.1:5432/shop?sslmode=require&application_name=x y';
       write('database.env', `# A comment.\nDATABASE_URL=${url}\n\n#ORDERS_DATABASE_URL=no`);
-      write('tillbox.env', `TILLBOX_GATEWAY_SECRET="a secret="\nTILLBOX_LOG_LEVEL='warn'\n`);
+      write(
+        'tillbox.env',
+        `TILLBOX_GATEWAY_SECRET="a secret=" \r\n  TILLBOX_LOG_LEVEL='warn'\t\nTILLBOX X=no\nnothing\n`,
+      );
       write('tillbox-admin', textOf('tillbox-admin').replaceAll('/etc/tillbox', folder));
       write('runuser', '#!/bin/sh\necho "as $1 $2 $3"\nshift 3\nexec "$@"\n');
       write('tillbox', '#!/bin/sh\nprintf "<%s>\\n" "$@"\npwd\nenv\nexit 8\n');

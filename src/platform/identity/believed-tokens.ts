@@ -32,13 +32,19 @@ export class BelievedTokens {
    * @throws CodedError `unauthenticated`, `forbidden` or `unavailable`
    */
   principalOf(header: string, now: number): Principal | Promise<Principal> {
-    const known = this.#believed.get(header);
-    if (known !== undefined && known.until > now) return known.principal;
+    const known = this.knownOf(header, now);
+    if (known !== undefined) return known;
     if (header.length > headerCharactersMax) throw tokenRefused('it is too long');
     const token = bearerPattern.exec(header)?.[1];
     if (token === undefined)
       throw /^bearer\s/i.test(header) ? tokenRefused('it is not a token') : tokenMissing();
     return this.#checkOnce(header, token, now);
+  }
+
+  /** Who sent a header that was checked before; undefined for any other. @param now milliseconds since 1970 */
+  knownOf(header: string, now: number): Principal | undefined {
+    const known = this.#believed.get(header);
+    return known !== undefined && known.until > now ? known.principal : undefined;
   }
 
   /** How many are remembered. */

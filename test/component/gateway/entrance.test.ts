@@ -1,16 +1,16 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, METHODS, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { Gateway } from '../../../src/gateway/daemon.ts';
 import { readConfig } from '../../../src/platform/config.ts';
 import { eventually } from '../../support/eventually.ts';
-import { sendBytes } from '../../support/raw-request.ts';
+import { sendBytes, sendRequest } from '../../support/raw-request.ts';
 import { silentLog } from '../../support/test-server.ts';
 import { claimsFor, sign, testSecret } from '../../support/tokens.ts';
 
 /** Of the service behind: what a page of orders can come to. */
-const page = Buffer.alloc(1_000_000, ' ');
+const page = Buffer.alloc(4_000_000, ' ');
 
 describe('a gateway in process', () => {
   let service: Server;
@@ -20,7 +20,10 @@ describe('a gateway in process', () => {
   const asked = { now: 0, most: 0, done: 0 };
   const sockets: Socket[] = [];
 
-  async function start(variables: Record<string, string>): Promise<void> {
+  async function start(
+    variables: Record<string, string>,
+    { streamMs }: { streamMs?: number } = {},
+  ): Promise<void> {
     Object.assign(asked, { now: 0, most: 0, done: 0 });
     service = createServer((request, response) => {
       asked.now += 1;
@@ -30,13 +33,16 @@ describe('a gateway in process', () => {
         asked.done += 1;
       });
       response.setHeader('content-type', 'application/json');
+      // Answers when its client is gone.
+      if (request.url?.startsWith('/orders?user_id=held')) return;
+      if (request.url?.endsWith('/events')) return void response.write('event: status\n\n');
       response.end(request.url?.startsWith('/orders?user_id=greedy') ? page : '{}');
     });
     await once(service.listen(0, '127.0.0.1'), 'listening');
     const urls = [`http://127.0.0.1:${(service.address() as AddressInfo).port}`];
     const { door } = readConfig(variables);
     const settings = { host: '127.0.0.1', port: 0, ordersUrls: urls, paymentsUrls: urls, door };
-    gateway = new Gateway({ ...settings, log: silentLog });
+    gateway = new Gateway({ ...settings, streamMs, log: silentLog });
     url = await gateway.start();
   }
   afterEach(async () => {
@@ -63,12 +69,12 @@ describe('a gateway in process', () => {
     ['another host', 'GET /accounts/alice HTTP/1.1\r\nHost: evil.example', 421],
   ] as const) {
     it(`counts a request with ${what} by its address, and answers it as any other`, async () => {
-      await start({ TILLBOX_RATE_PER_ADDRESS: '3' });
+      await start({ TILLBOX_RATE_PER_ADDRESS: '1' });
       const answers = [];
-      for (let sent = 0; sent < 4; sent += 1) {
+      for (let sent = 0; sent < 2; sent += 1) {
         answers.push(await sendBytes(url, `${bytes}\r\nConnection: close\r\n\r\n`));
       }
-      expect(answers.map((answer) => answer.status)).to.deep.equal([status, status, status, 429]);
+      expect(answers.map((answer) => answer.status)).to.deep.equal([status, 429]);
       for (const { headers } of answers) {
         expect(headers['content-type']).to.equal('application/problem+json');
         expect(headers['x-request-id']).to.be.a('string');
@@ -88,9 +94,9 @@ describe('a gateway in process', () => {
     const authorizationOf = async (user: string) =>
       `Authorization: Bearer ${await sign(claimsFor(user), testSecret)}`;
     const head = `GET /orders?user_id=greedy HTTP/1.1\r\nHost: localhost\r\n${await authorizationOf('greedy')}`;
-    for (let connection = 0; connection < 3; connection += 1) sendUnread(`${head}\r\n\r\n`.repeat(60));
-    // 180 pages: none of them stays at the service, and only some are there at a time.
-    await eventually(() => expect(asked.done).to.equal(180), { withinMs: 20_000 });
+    for (let connection = 0; connection < 3; connection += 1) sendUnread(`${head}\r\n\r\n`.repeat(10));
+    // 30 pages: none of them stays at the service, and only some are there at a time.
+    await eventually(() => expect(asked.done).to.equal(30), { withinMs: 20_000 });
     expect(asked.most).to.be.at.most(16);
     const modest = await sendBytes(
       url,
@@ -100,5 +106,93 @@ describe('a gateway in process', () => {
     // More was left unread than may be: one of them was cut off, which it sees when it reads.
     for (const socket of sockets) socket.resume();
     await eventually(() => expect(sockets.some(({ closed }) => closed)).to.equal(true));
+  });
+
+  /** A request that is given a token, if any, and further headers. */
+  function send(
+    method: string,
+    path: string,
+    { token, headers = {}, body }: { token?: string; headers?: Record<string, string>; body?: string } = {},
+  ) {
+    const all = { ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }), ...headers };
+    return sendRequest(url, {
+      method,
+      path,
+      headers: Object.entries(all),
+      ...(body === undefined ? {} : { body }),
+    });
+  }
+
+  it('says to who has too many on their way to a service that hangs that it is theirs; the other service is not held back', async () => {
+    await start({ TILLBOX_AUTH_SECRET: testSecret, TILLBOX_RATE_PER_TOKEN: '0' });
+    const token = await sign(claimsFor('held'), testSecret);
+    const head = (prefer: string) =>
+      `GET /orders?user_id=held HTTP/1.1\r\nHost: localhost\r\n${prefer}Authorization: Bearer ${token}\r\n\r\n`;
+    for (const prefer of ['', 'Prefer: wait=0\r\n', 'Prefer: wait=9\r\n'])
+      sendUnread(head(prefer).repeat(10));
+    await eventually(() => expect(asked.now).to.equal(16));
+    expect((await send('GET', '/accounts/held', { token })).status).to.equal(200);
+    const more = await send('GET', '/orders?user_id=held', { token });
+    expect(more.status).to.equal(503);
+    expect(more.text).to.contain('"overloaded"').and.to.contain('of this user');
+    expect(asked.most).to.be.at.most(17);
+  });
+
+  it('has room for who writes, however many readers wait for a service that hangs', async () => {
+    await start({ TILLBOX_RATE_PER_TOKEN: '0' });
+    for (let connection = 0; connection < 3; connection += 1) {
+      sendUnread('GET /orders?user_id=held HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(60));
+    }
+    // As many as there are connections for reading.
+    await eventually(() => expect(asked.now).to.equal(128));
+    // Not with others in a batch.
+    const headers = { 'Content-Type': 'application/json', Prefer: 'wait=0' };
+    const written = await send('POST', '/orders', { headers, body: '{"user_id":"anna","amount":"1"}' });
+    expect(written.status).to.equal(200);
+    expect(asked.now, 'readers that wait yet').to.equal(128);
+  });
+
+  it('ends an event stream after its time, and says nothing of an error', async () => {
+    await start({}, { streamMs: 100 });
+    const answer = await send('GET', '/orders/0199f0a4-5f6b-7c3e-9d2a-3b1f0c8e7d65/events');
+    expect(answer.status).to.equal(200);
+    expect(answer.text)
+      .to.contain('event: status')
+      .and.match(/\r\n0\r\n\r\n$/, 'which is how a body ends');
+    await eventually(() => expect(asked.now, 'streams at the service').to.equal(0));
+  });
+
+  it('counts who asks for health with a token nobody knows, and not an operator whose token is known', async () => {
+    await start({ TILLBOX_AUTH_SECRET: testSecret, TILLBOX_RATE_PER_ADDRESS: '1' });
+    const operator = await sign(claimsFor('ops', { scope: 'operator' }), testSecret);
+    const health = (token: string) => send('GET', '/readyz', { token });
+    await eventually(async () => expect((await health(operator)).text).to.contain('"orders"'));
+    for (let asking = 0; asking < 5; asking += 1) {
+      expect((await health(operator)).text, 'what operators are told').to.contain('"orders"');
+    }
+    await health(`${operator}x`);
+    expect((await send('GET', '/docs')).status).to.equal(429);
+  });
+
+  it('lets a page of a known origin read that it came too often', async () => {
+    const origin = 'https://shop.example';
+    await start({ TILLBOX_CORS_ORIGINS: origin, TILLBOX_RATE_PER_ADDRESS: '1' });
+    await eventually(async () => {
+      const { status, headers } = await send('GET', '/docs', { headers: { Origin: origin } });
+      expect(status).to.equal(429);
+      expect(headers['access-control-allow-origin']).to.equal(origin);
+    });
+  });
+
+  it('answers every method there is, none with an error of its own', async () => {
+    await start({});
+    const unexpected = [];
+    for (const method of METHODS) {
+      for (const path of ['/livez', '/', '/orders', '/nothing']) {
+        const { status } = await send(method, path);
+        if (status >= 500) unexpected.push(`${method} ${path} ${status}`);
+      }
+    }
+    expect(unexpected).to.deep.equal([]);
   });
 });
